@@ -1,0 +1,30 @@
+/** Compression of a frame's data: zstd (RFC 8878), bounded on the way back. */
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Codec } from './frame.ts';
+import { Problem } from './problem.ts';
+
+/** Level 3 gives most of the gain for a third of the time of level 9 on sensor text. */
+const LEVEL = 3;
+
+/** The shorter of `plain` and its compressed form, with the codec that was used. */
+export function encode(plain: Uint8Array): { codec: Codec; data: Uint8Array } {
+  const packed = zstdCompressSync(plain, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } });
+  return packed.length < plain.length ? { codec: 'zstd', data: packed } : { codec: 'identity', data: plain };
+}
+
+/** The `plainBytes` bytes behind `data`; refuses `payload-invalid` without ever allocating more than that. */
+export function decode(codec: Codec, data: Uint8Array, plainBytes: number): Uint8Array {
+  const plain = codec === 'zstd' ? decompress(data, plainBytes) : data;
+  if (plain.length !== plainBytes) {
+    throw new Problem('payload-invalid', `data decodes to ${plain.length} bytes, the frame says ${plainBytes}`);
+  }
+  return plain;
+}
+
+function decompress(data: Uint8Array, plainBytes: number): Uint8Array {
+  try {
+    return zstdDecompressSync(data, { maxOutputLength: Math.max(1, plainBytes) });
+  } catch {
+    throw new Problem('payload-invalid', `data is not zstd, or longer than the ${plainBytes} bytes the frame says`);
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The relay's configuration as one checked document. Where it comes from (a YAML file, the environment) is the
+ * relay's business; this file says what it may hold and what each default is.
+ */
+import { MAX_TTL_SECONDS } from './block.ts';
+import { Problem } from './problem.ts';
+import { check, integer, list, type Of, object, oneOf, text } from './shape.ts';
+import { nameText, pinText, siteIdText, zone } from './shapes.ts';
+
+/** The calls that a listener may serve. */
+export const CALLS = [
+  'inbound',
+  'claim',
+  'ack',
+  'outbound',
+  'status',
+  'delete',
+  'roster',
+  'roster-publish',
+  'revoke',
+  'did',
+  'register',
+  'health',
+  'metrics',
+  'openapi',
+] as const;
+export type Call = (typeof CALLS)[number];
+
+/** Calls that carry blocks: they are served over post-quantum TLS only. */
+export const DATA_CALLS: readonly Call[] = ['inbound', 'claim', 'ack', 'outbound', 'status', 'delete', 'register'];
+
+/** `pq`: TLS 1.3, X25519MLKEM768, ML-DSA-65. `classic`: TLS 1.3 for monitoring. `off`: plain, on loopback only. */
+export const TLS_MODES = ['pq', 'classic', 'off'] as const;
+
+const listener = object({
+  zone,
+  address: text('an IP address', 2, 45, /^[0-9A-Fa-f.:]+$/),
+  port: integer(0, 65_535),
+  tls: oneOf(TLS_MODES),
+  calls: list(oneOf(CALLS), 1, CALLS.length, String),
+});
+export type ListenerConfig = Of<typeof listener>;
+
+const path = text('a path', 1, 4096);
+
+const body = object(
+  { listeners: list(listener, 1, 16) },
+  {
+    mode: oneOf(['iot']),
+    name: nameText,
+    /** File with the 32-byte identity seed in base64url; without it the identity is made anew at each start. */
+    seedFile: path,
+    licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
+    site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
+    store: object({ slots: integer(1, 4096) }),
+    limits: object(
+      {},
+      {
+        maxTtlSeconds: integer(1, MAX_TTL_SECONDS),
+        leaseSeconds: integer(1, 86_400),
+        leasesPerReader: integer(1, 256),
+        slotsPerSender: integer(1, 4096),
+        bodySeconds: integer(1, 3600),
+        connections: integer(1, 65_536),
+      },
+    ),
+    logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
+  },
+);
+type Written = Of<typeof body>;
+
+/** A complete configuration: what was written, and the defaults for the rest. */
+export interface RelayConfig {
+  readonly mode: 'iot';
+  readonly name: string;
+  readonly seedFile: string | null;
+  readonly licenceKey: string | null;
+  readonly site: Written['site'] | null;
+  readonly listeners: readonly ListenerConfig[];
+  readonly store: { readonly slots: number };
+  readonly limits: {
+    readonly maxTtlSeconds: number;
+    readonly leaseSeconds: number;
+    readonly leasesPerReader: number;
+    readonly slotsPerSender: number;
+    readonly bodySeconds: number;
+    readonly connections: number;
+  };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/** Everything that the OT, IT and management zones need by default, on one listener. */
+export const DEFAULT_LISTENER: ListenerConfig = {
+  zone: 'ot',
+  address: '0.0.0.0',
+  port: 3000,
+  tls: 'pq',
+  calls: [...CALLS],
+};
+
+/** Checks a configuration and fills in defaults; refuses `schema-invalid` with the path of the key. */
+export function parseRelayConfig(value: unknown): RelayConfig {
+  const written = check(body, value);
+  const slots = written.store?.slots ?? 64;
+  const config: RelayConfig = {
+    mode: written.mode ?? 'iot',
+    name: written.name ?? 'relay',
+    seedFile: written.seedFile ?? null,
+    licenceKey: written.licenceKey ?? null,
+    site: written.site ?? null,
+    listeners: written.listeners,
+    store: { slots },
+    limits: {
+      maxTtlSeconds: 86_400,
+      leaseSeconds: 60,
+      leasesPerReader: 4,
+      slotsPerSender: slots,
+      bodySeconds: 60,
+      connections: 512,
+      ...written.limits,
+    },
+    logLevel: written.logLevel ?? 'info',
+  };
+  config.listeners.forEach(refuseUnsafeListener);
+  return config;
+}
+
+function refuseUnsafeListener(listener: ListenerConfig, index: number): void {
+  const place = `listeners[${index}]`;
+  const carried = listener.calls.find((call) => DATA_CALLS.includes(call));
+  if (carried && listener.tls !== 'pq') {
+    throw new Problem(
+      'schema-invalid',
+      `call "${carried}" needs tls: pq, this listener has tls: ${listener.tls}`,
+      `${place}.tls`,
+    );
+  }
+  if (listener.tls === 'off' && !isLoopback(listener.address)) {
+    throw new Problem(
+      'schema-invalid',
+      `tls: off is for loopback only, not for ${listener.address}`,
+      `${place}.address`,
+    );
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
+}

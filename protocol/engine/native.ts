@@ -1,0 +1,196 @@
+/**
+ * The native engine: node:crypto (OpenSSL 3.5) for everything, randomness from the operating system.
+ *
+ * X-Wing is composed here from ML-KEM-768 and X25519 as the draft says, since OpenSSL has only the parts; its
+ * output equals noble's `ml_kem768_x25519` and the draft's vectors.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  decapsulate,
+  diffieHellman,
+  encapsulate,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  verify,
+} from 'node:crypto';
+import { concat, utf8 } from '../bytes.ts';
+import { Problem } from '../problem.ts';
+import {
+  AEAD_TAG_BYTES,
+  type Encapsulation,
+  type Engine,
+  KEM_CIPHERTEXT_BYTES,
+  KEM_PUBLIC_KEY_BYTES,
+  type KemKey,
+  ML_DSA_65_SIGNATURE_BYTES,
+  SIGNATURE_PAIR_BYTES,
+  type SigningKey,
+  type VerifyingKeys,
+} from './engine.ts';
+import { signingSeeds } from './seeds.ts';
+
+const ML_KEM_PUBLIC_BYTES = 1184;
+const ML_KEM_CIPHERTEXT_BYTES = 1088;
+/** The six bytes `\.//^\` (draft-connolly-cfrg-xwing-kem section 5.3). */
+const XWING_LABEL = Buffer.from('5c2e2f2f5e5c', 'hex');
+
+/** DER prefixes that turn raw keys into SubjectPublicKeyInfo and PKCS #8 (RFC 8410, RFC 9881, RFC 9935). */
+const DER = {
+  mlKemPublic: Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex'),
+  mlKemSeed: Buffer.from('3054020100300b060960864801650304040204428040', 'hex'),
+  mlDsaPublic: Buffer.from('308207b2300b0609608648016503040312038207a100', 'hex'),
+  mlDsaSeed: Buffer.from('3034020100300b06096086480165030403120422' + '8020', 'hex'),
+  x25519Public: Buffer.from('302a300506032b656e032100', 'hex'),
+  x25519Private: Buffer.from('302e020100300506032b656e04220420', 'hex'),
+  ed25519Public: Buffer.from('302a300506032b6570032100', 'hex'),
+  ed25519Private: Buffer.from('302e020100300506032b657004220420', 'hex'),
+} as const;
+
+/** AES-GCM runs in pieces of this size, so that sealing in place needs no second 5 MiB. */
+const PIECE = 262_144;
+
+export const nativeEngine: Engine = {
+  name: 'native',
+  random: (length) => new Uint8Array(randomBytes(length)),
+  sha256,
+  hkdf: (secret, salt, info, length) => new Uint8Array(hkdfSync('sha256', secret, salt, info, length)),
+  aeadSeal(key, iv, aad, plaintext, out) {
+    const cipher = createCipheriv('aes-256-gcm', key, iv);
+    cipher.setAAD(aad);
+    transform(cipher, plaintext, out);
+    cipher.final();
+    return cipher.getAuthTag();
+  },
+  aeadOpen(key, iv, aad, ciphertext, tag, out) {
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: AEAD_TAG_BYTES });
+    decipher.setAAD(aad);
+    decipher.setAuthTag(tag);
+    transform(decipher, ciphertext, out);
+    try {
+      decipher.final();
+      return true;
+    } catch {
+      out.fill(0);
+      return false;
+    }
+  },
+  kemKey,
+  encapsulate: encapsulateXWing,
+  signingKey,
+  verify: verifyPair,
+};
+
+function sha256(...parts: Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+function transform(cipher: { update(data: Uint8Array): Buffer }, input: Uint8Array, out: Uint8Array): void {
+  for (let at = 0; at < input.length; at += PIECE) out.set(cipher.update(input.subarray(at, at + PIECE)), at);
+}
+
+function publicKey(prefix: Buffer, raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'spki' });
+}
+
+function privateKey(prefix: Buffer, raw: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'pkcs8' });
+}
+
+function rawPublic(key: KeyObject, length: number): Uint8Array {
+  const spki = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'der', type: 'spki' });
+  return new Uint8Array(spki.subarray(spki.length - length));
+}
+
+function kemKey(seed: Uint8Array): KemKey {
+  const expanded = createHash('shake256', { outputLength: 96 }).update(seed).digest();
+  const mlKem = privateKey(DER.mlKemSeed, expanded.subarray(0, 64));
+  const x25519 = privateKey(DER.x25519Private, expanded.subarray(64));
+  const x25519Public = rawPublic(x25519, 32);
+  expanded.fill(0);
+  return {
+    publicKey: concat(rawPublic(mlKem, ML_KEM_PUBLIC_BYTES), x25519Public),
+    decapsulate(ciphertext) {
+      if (ciphertext.length !== KEM_CIPHERTEXT_BYTES) throw kemInvalid('ciphertext', ciphertext.length);
+      const x25519Part = ciphertext.subarray(ML_KEM_CIPHERTEXT_BYTES);
+      const mlKemSecret = decapsulate(mlKem, ciphertext.subarray(0, ML_KEM_CIPHERTEXT_BYTES));
+      const x25519Secret = exchange(x25519, publicKey(DER.x25519Public, x25519Part));
+      return combine(mlKemSecret, x25519Secret, x25519Part, x25519Public);
+    },
+  };
+}
+
+function encapsulateXWing(recipient: Uint8Array): Encapsulation {
+  if (recipient.length !== KEM_PUBLIC_KEY_BYTES) throw kemInvalid('public key', recipient.length);
+  const x25519Recipient = recipient.subarray(ML_KEM_PUBLIC_BYTES);
+  const mlKem = encapsulateMlKem(recipient.subarray(0, ML_KEM_PUBLIC_BYTES));
+  const ephemeral = generateKeyPairSync('x25519');
+  const x25519Part = rawPublic(ephemeral.publicKey, 32);
+  const x25519Secret = exchange(ephemeral.privateKey, publicKey(DER.x25519Public, x25519Recipient));
+  return {
+    ciphertext: concat(mlKem.ciphertext, x25519Part),
+    sharedSecret: combine(mlKem.sharedKey, x25519Secret, x25519Part, x25519Recipient),
+  };
+}
+
+function encapsulateMlKem(recipient: Uint8Array): { ciphertext: Buffer; sharedKey: Buffer } {
+  try {
+    return encapsulate(publicKey(DER.mlKemPublic, recipient));
+  } catch {
+    throw new Problem('kem-invalid', 'the ML-KEM-768 public key fails the modulus check of FIPS 203 section 7.2');
+  }
+}
+
+function exchange(privateKey: KeyObject, publicKey: KeyObject): Uint8Array {
+  try {
+    return diffieHellman({ privateKey, publicKey });
+  } catch {
+    throw new Problem('kem-invalid', 'the X25519 share is a point of small order');
+  }
+}
+
+function combine(mlKem: Uint8Array, x25519: Uint8Array, ciphertext: Uint8Array, recipient: Uint8Array): Uint8Array {
+  const hash = createHash('sha3-256').update(mlKem).update(x25519).update(ciphertext).update(recipient);
+  return new Uint8Array(hash.update(XWING_LABEL).digest());
+}
+
+function kemInvalid(what: string, length: number): Problem {
+  return new Problem('kem-invalid', `an X-Wing ${what} does not have ${length} bytes`);
+}
+
+function signingKey(seed: Uint8Array): SigningKey {
+  const seeds = signingSeeds(nativeEngine, seed);
+  const mldsa65 = privateKey(DER.mlDsaSeed, seeds.mldsa65);
+  const ed25519 = privateKey(DER.ed25519Private, seeds.ed25519);
+  return {
+    publicKeys: { mldsa65: rawPublic(mldsa65, 1952), ed25519: rawPublic(ed25519, 32) },
+    sign(label, digest) {
+      const context = utf8(label);
+      const lattice = sign(null, digest, { key: mldsa65, context } as never) as Uint8Array;
+      return concat(lattice, sign(null, concat(context, digest), ed25519));
+    },
+  };
+}
+
+function verifyPair(keys: VerifyingKeys, label: string, digest: Uint8Array, signatures: Uint8Array): boolean {
+  if (signatures.length !== SIGNATURE_PAIR_BYTES) return false;
+  const context = utf8(label);
+  try {
+    const mldsa65 = { key: publicKey(DER.mlDsaPublic, keys.mldsa65), context } as never;
+    const ed25519 = publicKey(DER.ed25519Public, keys.ed25519);
+    return (
+      verify(null, digest, mldsa65, signatures.subarray(0, ML_DSA_65_SIGNATURE_BYTES)) &&
+      verify(null, concat(context, digest), ed25519, signatures.subarray(ML_DSA_65_SIGNATURE_BYTES))
+    );
+  } catch {
+    return false;
+  }
+}

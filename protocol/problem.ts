@@ -1,0 +1,206 @@
+/**
+ * The one error class of the product and its closed catalogue.
+ *
+ * A `code` is stable for ever and is what programs compare. `detail` gives the fact with both values. `mend` says
+ * what the reader can do. The table in docs/problems.md is generated from `PROBLEMS`.
+ */
+
+interface Entry {
+  /** HTTP status when the relay answers with it (RFC 9457); 0 when it is never sent over the wire. */
+  readonly status: number;
+  /** One sentence that says how to mend it. */
+  readonly mend: string;
+}
+
+export const PROBLEMS = {
+  // Encodings and documents
+  'encoding-invalid': { status: 400, mend: 'Send the text exactly as the tool that made it printed it.' },
+  'json-invalid': { status: 400, mend: 'Check the document with a JSON parser; it must be UTF-8 and within its size.' },
+  'json-not-canonical': { status: 400, mend: 'Send the document byte for byte as it was signed (RFC 8785).' },
+  'schema-invalid': {
+    status: 400,
+    mend: 'Correct the named field; docs/formats.md lists the fields of each document.',
+  },
+  'signature-invalid': {
+    status: 403,
+    mend: 'Get the document again from who signed it; it was changed or signed by another key.',
+  },
+
+  // Block and envelope
+  'block-size': { status: 413, mend: 'Send exactly one block of the size in the sector profile.' },
+  'block-invalid': { status: 400, mend: 'Send a block made by paramant-sender of this major version.' },
+  'hash-mismatch': { status: 400, mend: 'Send the block again; it was changed on the way.' },
+  'kem-invalid': { status: 400, mend: 'Renew the key statement of the device whose key was refused.' },
+  'no-stanza': { status: 403, mend: 'The block is not for this device; check the route in the roster.' },
+  'wrap-invalid': {
+    status: 400,
+    mend: 'The block was damaged or sealed to another key; the sender will pack its records anew.',
+  },
+  'commit-mismatch': {
+    status: 400,
+    mend: 'The block does not commit to one content key; report its sender to the operator.',
+  },
+  'body-invalid': { status: 400, mend: 'The block was changed after sealing; the sender will pack its records anew.' },
+  'frame-invalid': { status: 400, mend: 'Update sender and receiver to the same major version.' },
+  'padding-invalid': { status: 400, mend: 'Update the sender; padding must be zero.' },
+  'payload-invalid': { status: 400, mend: 'Update the sender; what it packed does not decode within its bounds.' },
+  'type-unsupported': { status: 400, mend: 'Update the receiver, or send a type that it knows.' },
+  'sender-unknown': {
+    status: 403,
+    mend: 'Enrol the sender with ghostpipe-provision, or give this receiver the newest roster.',
+  },
+  'ack-commit-mismatch': { status: 400, mend: 'The block cannot be acknowledged; report its sender to the operator.' },
+  'control-invalid': { status: 400, mend: 'Update the client; its control frame does not parse.' },
+  'receipt-invalid': { status: 400, mend: 'Update the receiver; its delivery receipt does not parse or verify.' },
+
+  // Identity and site
+  'did-invalid': { status: 400, mend: 'A device identifier is did:paramant: and a base58btc SHA-256 multihash.' },
+  'did-mismatch': { status: 403, mend: 'The keys do not belong to this identifier; get the device document again.' },
+  'statement-older': {
+    status: 409,
+    mend: 'Use the newest key statement; an older generation is never accepted again.',
+  },
+  'operator-mismatch': {
+    status: 403,
+    mend: 'Check operatorKeyHash: the document is signed by the operator of another site.',
+  },
+  'site-mismatch': { status: 403, mend: 'Check siteId: the document belongs to another site.' },
+  'roster-older': { status: 409, mend: 'Publish a roster with a higher version; versions only grow.' },
+  'not-in-roster': { status: 403, mend: 'Publish the roster that lists this device, then try again.' },
+  'profile-mismatch': {
+    status: 409,
+    mend: 'Fetch the newest roster: block size and interval are one profile of the whole sector.',
+  },
+  revoked: { status: 403, mend: 'The operator revoked this device or key; enrol it anew with ghostpipe-provision.' },
+
+  // Relay
+  'not-available': { status: 404, mend: 'Check the address, the API key and the zone; the relay does not say which.' },
+  'slots-full': {
+    status: 503,
+    mend: 'Wait for Retry-After; every slot of the relay holds a block that is not delivered yet.',
+  },
+  'quota-exceeded': { status: 503, mend: 'Wait for Retry-After; this device holds as many slots as it may.' },
+  'no-recipient': {
+    status: 409,
+    mend: 'Start the receiver: no stanza belongs to a device that is registered at the relay now.',
+  },
+  'not-routed': { status: 403, mend: 'Add the route to the roster: this sender has none to that recipient.' },
+  'views-exceeded': { status: 400, mend: 'Ask for at most as many views as the block has recipients.' },
+  'ttl-exceeded': { status: 400, mend: 'Ask for a shorter time to live; the limit stands in the relay configuration.' },
+  'ack-invalid': { status: 403, mend: 'Only who opened the block can acknowledge it; claim it again.' },
+  'lease-expired': { status: 409, mend: 'Claim the block again; its lease ended before the reader did.' },
+  'range-invalid': { status: 416, mend: 'Ask for one byte range inside the block.' },
+  'body-timeout': { status: 408, mend: 'Send the whole body within the time limit of the relay.' },
+  'body-incomplete': { status: 400, mend: 'Send exactly as many bytes as content-length says.' },
+  'body-too-large': { status: 413, mend: 'Send a smaller body; docs/formats.md gives the limit of each call.' },
+  'media-type': { status: 415, mend: 'Use the content type that /openapi.json gives for this call.' },
+  'method-not-allowed': { status: 405, mend: 'Use the method that /openapi.json gives for this call.' },
+  'not-ready': { status: 503, mend: 'Wait until /health says ready, or mend the reason that it gives.' },
+  'key-revocation-required': { status: 409, mend: 'Use a revocation signed by the operator or by the device itself.' },
+  internal: { status: 500, mend: 'Read the log of the relay; this is a fault of the software.' },
+
+  // Clients
+  usage: { status: 0, mend: 'Run the command with --help.' },
+  'config-invalid': { status: 0, mend: 'Correct the named line of the configuration file.' },
+  'config-missing': { status: 0, mend: 'Give the file with --config, or make it with ghostpipe-provision.' },
+  'profile-missing': {
+    status: 0,
+    mend: 'Get the relay profile from the operator: ghostpipe-provision device writes it.',
+  },
+  'key-missing': { status: 0, mend: 'Give the API key with --key-file or GHOSTPIPE_KEY, or enrol the device.' },
+  'identity-missing': {
+    status: 0,
+    mend: 'Enrol the device with ghostpipe-provision device, and copy its folder to this machine.',
+  },
+  'permissions-open': { status: 0, mend: 'Take the file away from other users: chmod 600 FILE.' },
+  'file-invalid': { status: 0, mend: 'Restore the file from its origin; it cannot be read as what it should be.' },
+  'pin-mismatch': {
+    status: 0,
+    mend: 'Somebody else answers at this address, or the relay identity changed; ask the operator for its pin.',
+  },
+  'tls-group': {
+    status: 0,
+    mend: 'The peer does not speak TLS 1.3 with X25519MLKEM768; it is not a Ghost Pipe data listener.',
+  },
+  'relay-unreachable': {
+    status: 0,
+    mend: 'Check the cable, the address and the firewall between this host and the relay.',
+  },
+  'relay-answer-invalid': {
+    status: 0,
+    mend: 'The relay answered with something that its protocol does not allow; check its version.',
+  },
+  'redirect-refused': {
+    status: 0,
+    mend: 'The relay never redirects; something stands between this host and the relay.',
+  },
+  'proxy-refused': { status: 0, mend: 'Unset the proxy variables for this host; the relay is reached directly.' },
+  'sink-failed': {
+    status: 0,
+    mend: 'Mend the place that the readings go to; the block stays at the relay until it works.',
+  },
+  'spool-full': { status: 0, mend: 'Mend the link or the receiver; the sender holds as many records as it may.' },
+  'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
+} as const satisfies Record<string, Entry>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Every refusal of the product: a stable code, the fact, and (for documents) the place in them. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  /** The fact, with both values where two differ. Never holds a secret. */
+  readonly detail: string;
+  /** Where in a document, as `devices[3].name`; empty when it is not about a document. */
+  readonly path: string;
+
+  constructor(code: ProblemCode, detail: string, path = '') {
+    super(`${code}: ${detail}`);
+    this.code = code;
+    this.detail = detail;
+    this.path = path;
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+
+  get mend(): string {
+    return PROBLEMS[this.code].mend;
+  }
+}
+
+/** The problem behind any thrown value: itself, or `internal` for what nobody foresaw. */
+export function asProblem(thrown: unknown): Problem {
+  if (thrown instanceof Problem) return thrown;
+  return new Problem('internal', thrown instanceof Error ? thrown.message : String(thrown));
+}
+
+/** Why a receiver rejects a block: the closed list of conduit rejects, by their number on the wire. */
+export const REJECT_CODES = [
+  'cannot-open',
+  'unknown-sender',
+  'bad-signature',
+  'replay',
+  'sink-refused',
+  'too-old',
+  'unsupported',
+  'incomplete',
+] as const;
+
+export type RejectCode = (typeof REJECT_CODES)[number];
+
+/** The reject that tells the sender's side of the story for a block that `openBlock` refused. */
+export function rejectCodeOf(problem: Problem): RejectCode {
+  switch (problem.code) {
+    case 'sender-unknown':
+    case 'revoked':
+      return 'unknown-sender';
+    case 'signature-invalid':
+      return 'bad-signature';
+    case 'type-unsupported':
+      return 'unsupported';
+    default:
+      return 'cannot-open';
+  }
+}

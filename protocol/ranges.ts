@@ -1,0 +1,89 @@
+/** Sets of sequence numbers kept as disjoint, ascending ranges: small for the nearly contiguous sets of a stream. */
+import { Problem } from './problem.ts';
+
+/** `count` numbers from `first` on. */
+export interface Range {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** A mutable set of sequence numbers. */
+export class RangeSet {
+  /** Ascending, disjoint, never touching: [first, end) pairs. Only `add` writes it. */
+  #ranges: { first: number; end: number }[] = [];
+
+  constructor(ranges: Iterable<Range> = []) {
+    for (const { first, count } of ranges) this.add(first, count);
+  }
+
+  /** Adds the numbers first .. first + count - 1. */
+  add(first: number, count: number): void {
+    if (count === 0) return;
+    let start = first;
+    let end = first + count;
+    const kept: { first: number; end: number }[] = [];
+    for (const range of this.#ranges) {
+      if (range.end < start || range.first > end) {
+        kept.push(range);
+      } else {
+        start = Math.min(start, range.first);
+        end = Math.max(end, range.end);
+      }
+    }
+    kept.push({ first: start, end });
+    this.#ranges = kept.sort((a, b) => a.first - b.first);
+  }
+
+  has(value: number): boolean {
+    return this.#ranges.some((range) => range.first <= value && value < range.end);
+  }
+
+  /** True when all numbers of the range are in the set. */
+  hasAll(first: number, count: number): boolean {
+    return count === 0 || this.#ranges.some((range) => range.first <= first && first + count <= range.end);
+  }
+
+  /** The smallest number from 0 on that is not in the set: all below it are. */
+  get next(): number {
+    const first = this.#ranges[0];
+    return first && first.first === 0 ? first.end : 0;
+  }
+
+  /** One more than the greatest number in the set; 0 for the empty set. */
+  get end(): number {
+    return this.#ranges.at(-1)?.end ?? 0;
+  }
+
+  /** The numbers missing below `end`. */
+  gaps(): Range[] {
+    let from = 0;
+    const missing: Range[] = [];
+    for (const { first, end } of this.#ranges) {
+      if (first > from) missing.push({ first: from, count: first - from });
+      from = end;
+    }
+    return missing;
+  }
+
+  /** All ranges, ascending. */
+  ranges(): Range[] {
+    return this.#ranges.map(({ first, end }) => ({ first, count: end - first }));
+  }
+
+  /** How many numbers are in the set. */
+  get size(): number {
+    return this.#ranges.reduce((sum, { first, end }) => sum + end - first, 0);
+  }
+}
+
+/** A range set from ranges that must be ascending, disjoint and not empty, as parsers receive them. */
+export function strictRanges(ranges: readonly Range[], code: 'receipt-invalid' | 'file-invalid'): RangeSet {
+  let from = 0;
+  for (const [i, { first, count }] of ranges.entries()) {
+    if (first < from || count < 1 || !Number.isSafeInteger(first + count)) {
+      throw new Problem(code, `range ${i} (${first}, ${count}) is empty, out of order or touches the one before`);
+    }
+    from = first + count + 1;
+  }
+  return new RangeSet(ranges);
+}
