@@ -1,0 +1,81 @@
+/** Files that must not be half written, too large, or open to others. */
+import { randomUUID } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Problem } from '../../protocol/problem.ts';
+
+/** Reads a regular file of at most `limit` bytes; null when there is none. Refuses `file-invalid`. */
+export function readFileBounded(path: string, limit: number): Uint8Array | null {
+  return readOpened(path, limit, () => {});
+}
+
+/** `readFileBounded` for a secret: refuses `permissions-open` when group or others may read it. */
+export function readSecretFile(path: string, limit: number): Uint8Array | null {
+  return readOpened(path, limit, (mode) => {
+    if ((mode & 0o077) !== 0) {
+      throw new Problem('permissions-open', `${path} has mode ${(mode & 0o777).toString(8)}, it must be 600`);
+    }
+  });
+}
+
+/**
+ * Replaces `path` by `bytes` so that after a power cut either the old or the new content stands there whole: written
+ * beside it, synced, renamed, folder synced. Makes missing folders (mode 700).
+ */
+export function writeFileAtomic(path: string, bytes: Uint8Array | string, mode = 0o600): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  writeSynced(temporary, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, mode);
+  renameSync(temporary, path);
+  syncFolder(folder);
+}
+
+function writeSynced(path: string, bytes: Uint8Array, mode: number): void {
+  const file = openSync(path, 'wx', mode);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function readOpened(path: string, limit: number, inspect: (mode: number) => void): Uint8Array | null {
+  const file = openOrNull(path);
+  if (file === null) return null;
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new Problem('file-invalid', `${path} is not a regular file`);
+    inspect(stat.mode);
+    if (stat.size > limit) throw new Problem('file-invalid', `${path} has ${stat.size} bytes, the limit is ${limit}`);
+    const bytes = new Uint8Array(stat.size);
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(file, bytes, at, bytes.length - at, at);
+      if (count === 0) throw new Problem('file-invalid', `${path} became shorter while it was read`);
+      at += count;
+    }
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function openOrNull(path: string): number | null {
+  try {
+    return openSync(path, 'r');
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new Problem('file-invalid', `${path} cannot be opened (${code})`);
+  }
+}

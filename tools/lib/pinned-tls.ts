@@ -1,0 +1,97 @@
+/**
+ * The one place that opens TLS connections to a relay.
+ *
+ * There is no certificate authority: the peer's public key must be one of the pinned ones, and that is all that
+ * counts. Node's own verification is off because a pin needs no dates (a clock at 1970 or 2100 changes nothing) and
+ * no names; the pin is compared in `secureConnect`, and the socket is destroyed before a byte of HTTP on a mismatch.
+ * No proxy, no redirect and no session resumption ever stands between.
+ */
+import https from 'node:https';
+import { isIP } from 'node:net';
+import tls, { type TLSSocket } from 'node:tls';
+import { Problem } from '../../protocol/problem.ts';
+import { pinOf } from '../../protocol/text.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Where to connect and who must answer. */
+export interface PinnedPeer {
+  readonly host: string;
+  readonly port: number;
+  /** `sha256/` pins of the SubjectPublicKeyInfo; one of them must match. */
+  readonly pins: readonly string[];
+}
+
+/** Host and port of a profile's URL. */
+export function peerOf(url: string, pins: readonly string[]): PinnedPeer {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443), pins };
+}
+
+/** An agent for node:https whose every connection is pinned; it keeps at most `maxSockets` of them alive. */
+export function pinnedAgent(peer: PinnedPeer, maxSockets: number): https.Agent {
+  return new PinnedAgent(peer, maxSockets);
+}
+
+/**
+ * A connected and pinned socket, TLS 1.3 with X25519MLKEM768 and an ML-DSA-65 certificate. Refuses `pin-mismatch`,
+ * `tls-group` and `relay-unreachable`.
+ */
+export function connectPinned(peer: PinnedPeer): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({
+      host: peer.host,
+      port: peer.port,
+      servername: isIP(peer.host) ? '' : peer.host,
+      minVersion: 'TLSv1.3',
+      ecdhCurve: 'X25519MLKEM768',
+      sigalgs: 'mldsa65',
+      rejectUnauthorized: false,
+      ALPNProtocols: ['http/1.1'],
+    });
+    const refuse = (problem: Problem): void => {
+      socket.removeAllListeners('timeout');
+      socket.destroy();
+      reject(problem);
+    };
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => refuse(unreachable(peer, 'no answer in 10 s')));
+    socket.once('error', (error) => refuse(connectProblem(peer, error)));
+    socket.once('secureConnect', () => {
+      const actual = pinOf(socket.getPeerX509Certificate()!.publicKey.export({ format: 'der', type: 'spki' }));
+      if (!peer.pins.includes(actual)) {
+        return refuse(new Problem('pin-mismatch', `the peer's key is ${actual}, expected ${peer.pins.join(' or ')}`));
+      }
+      socket.setTimeout(0);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
+
+class PinnedAgent extends https.Agent {
+  readonly #peer: PinnedPeer;
+
+  constructor(peer: PinnedPeer, maxSockets: number) {
+    super({ keepAlive: true, maxSockets, maxCachedSessions: 0 });
+    this.#peer = peer;
+  }
+
+  /** node:http waits for the callback, so no request byte is written before the pin held. */
+  override createConnection(_options: unknown, callback?: (error: Error | null, socket: TLSSocket) => void): undefined {
+    connectPinned(this.#peer).then(
+      (socket) => callback?.(null, socket),
+      (problem) => callback?.(problem, undefined as never),
+    );
+    return undefined;
+  }
+}
+
+function connectProblem(peer: PinnedPeer, error: NodeJS.ErrnoException): Problem {
+  const handshake = /SSL|EPROTO|TLS|alert/i.test(`${error.code} ${error.message}`);
+  if (handshake) return new Problem('tls-group', `${peer.host}:${peer.port} refused the handshake (${error.code})`);
+  return unreachable(peer, error.code ?? error.message);
+}
+
+function unreachable(peer: PinnedPeer, why: string): Problem {
+  return new Problem('relay-unreachable', `${peer.host}:${peer.port} cannot be reached (${why})`);
+}

@@ -1,0 +1,60 @@
+/**
+ * Relay profiles: what `--relay iot` names. A profile says where the relay is and which keys it and the operator
+ * must have; none of this is ever learned from the network.
+ */
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { Problem } from '../../protocol/problem.ts';
+import { check, list, type Of, object, record, text } from '../../protocol/shape.ts';
+import { nameText, pinText, siteIdText } from '../../protocol/shapes.ts';
+import { readFileBounded, writeFileAtomic } from './files.ts';
+
+const profile = object({
+  /** Address of the relay's listener for this device's zone. */
+  url: text('an https:// address with a port', 10, 300, /^https:\/\/[A-Za-z0-9.:[\]-]+$/),
+  /** Pins of the relay's TLS key: one, or two while it is being replaced. */
+  relayPins: list(pinText, 1, 2, String),
+  /** Pin of the key that signs the relay's tree heads. */
+  logPin: pinText,
+  operatorKeyHash: pinText,
+  siteId: siteIdText,
+});
+export type Profile = Of<typeof profile>;
+
+const configFile = object({ profiles: record(nameText, profile, 64) });
+type ConfigFile = Of<typeof configFile>;
+
+const LIMIT = 262_144;
+
+/** The profile called `name`; refuses `profile-missing` and `config-invalid`. */
+export function readProfile(configFolder: string, name: string): Profile {
+  const path = configPath(configFolder);
+  const { profiles } = readConfig(path);
+  const found = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+  if (!found) {
+    const known = Object.keys(profiles).join(', ') || 'none';
+    throw new Problem('profile-missing', `${path} has no relay profile "${name}" (it has: ${known})`);
+  }
+  return found;
+}
+
+/** Adds or replaces one profile. */
+export function writeProfile(configFolder: string, name: string, value: Profile): void {
+  const path = configPath(configFolder);
+  const { profiles } = readConfig(path);
+  writeFileAtomic(path, stringify({ profiles: { ...profiles, [name]: check(profile, value) } }), 0o644);
+}
+
+function configPath(configFolder: string): string {
+  return join(configFolder, 'config.yaml');
+}
+
+function readConfig(path: string): ConfigFile {
+  const bytes = readFileBounded(path, LIMIT);
+  if (!bytes) return { profiles: {} };
+  try {
+    return check(configFile, parse(Buffer.from(bytes).toString('utf8'), { maxAliasCount: 0 }));
+  } catch (thrown) {
+    throw new Problem('config-invalid', `${path}: ${(thrown as Error).message.split('\n')[0]}`);
+  }
+}

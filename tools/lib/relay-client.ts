@@ -1,0 +1,225 @@
+/** The calls of a relay as a client makes them: bounded, over the pinned connection, refusals as `Problem`. */
+import https from 'node:https';
+import { type Json, parseJson } from '../../protocol/canonical.ts';
+import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '../../protocol/control.ts';
+import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { ROSTER } from '../../protocol/roster.ts';
+import { toHex } from '../../protocol/text.ts';
+import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
+
+const OCTETS = 'application/octet-stream';
+const JSON_TYPE = 'application/json';
+const JSON_LIMIT = 65_536;
+/** No byte in either direction for this long ends a request. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+interface Request {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: Uint8Array;
+  readonly type?: string;
+  /** Most bytes of the answer. */
+  readonly limit: number;
+}
+
+/** A block (real or cover) and the control frame beside it. */
+export interface Claimed {
+  readonly block: Uint8Array;
+  readonly items: readonly ControlItem[];
+}
+
+export interface RelayClientOptions {
+  readonly url: string;
+  readonly pins: readonly string[];
+  readonly apiKey: string;
+  /** Connections kept open: one for each exchange that may run at the same time. */
+  readonly maxSockets?: number;
+}
+
+/** One client of one relay. `close` ends its connections. */
+export class RelayClient {
+  readonly #peer: PinnedPeer;
+  readonly #agent: https.Agent;
+  readonly #apiKey: string;
+
+  constructor(options: RelayClientOptions) {
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, options.maxSockets ?? 2);
+    this.#apiKey = options.apiKey;
+  }
+
+  /** Presents a registration body; the answer is the relay's word and decides nothing by itself. */
+  async register(body: object): Promise<Json> {
+    return this.#json('POST', '/v2/did/register', body);
+  }
+
+  /** What the relay says of a DID: to be verified before anything is believed. */
+  async did(did: string): Promise<Json> {
+    return this.#json('GET', `/v2/did/${encodeURIComponent(did)}`);
+  }
+
+  /** The bytes that the relay calls the roster: to be opened by `openRoster`. */
+  async roster(): Promise<Uint8Array> {
+    return this.#exchange({ method: 'GET', path: '/v2/roster', limit: ROSTER.limit });
+  }
+
+  async publishRoster(bytes: Uint8Array): Promise<Json> {
+    const answer = await this.#exchange({
+      method: 'POST',
+      path: '/v2/roster',
+      body: bytes,
+      type: JSON_TYPE,
+      limit: JSON_LIMIT,
+    });
+    return parseAnswer(answer);
+  }
+
+  async revoke(document: Json): Promise<Json> {
+    return this.#json('POST', '/v2/revoke', document as object);
+  }
+
+  /** Submits one block; gives the items of the control frame that answers. */
+  async submit(block: Uint8Array): Promise<readonly ControlItem[]> {
+    const answer = await this.#exchange({
+      method: 'POST',
+      path: '/v2/inbound',
+      body: block,
+      type: OCTETS,
+      limit: CONTROL_BYTES,
+    });
+    return parseControl(answer);
+  }
+
+  /** Says `items` and leases the next block of `blockBytes` bytes; there is always a block, perhaps a cover. */
+  async claim(items: readonly ControlItem[], blockBytes: number): Promise<Claimed> {
+    const answer = await this.#exchange({
+      method: 'POST',
+      path: '/v2/claim',
+      body: encodeControl(items),
+      type: OCTETS,
+      limit: blockBytes + CONTROL_BYTES,
+    });
+    if (answer.length !== blockBytes + CONTROL_BYTES) {
+      throw new Problem(
+        'relay-answer-invalid',
+        `a claim was answered by ${answer.length} bytes, expected ${blockBytes + CONTROL_BYTES}`,
+      );
+    }
+    return { block: answer.subarray(0, blockBytes), items: parseControl(answer.subarray(blockBytes)) };
+  }
+
+  /** Says `items` (acks, rejects, receipts) without leasing anything. */
+  async ack(items: readonly ControlItem[]): Promise<readonly ControlItem[]> {
+    const answer = await this.#exchange({
+      method: 'POST',
+      path: '/v2/ack',
+      body: encodeControl(items),
+      type: OCTETS,
+      limit: CONTROL_BYTES,
+    });
+    return parseControl(answer);
+  }
+
+  async status(transferId: Uint8Array): Promise<Json> {
+    return this.#json('GET', `/v2/status/${toHex(transferId)}`);
+  }
+
+  async delete(transferId: Uint8Array): Promise<Json> {
+    return this.#json('DELETE', `/v2/inbound/${toHex(transferId)}`);
+  }
+
+  async health(): Promise<Json> {
+    return this.#json('GET', '/health');
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #json(method: Request['method'], path: string, body?: object): Promise<Json> {
+    const sent = body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)), type: JSON_TYPE };
+    return parseAnswer(await this.#exchange({ method, path, limit: JSON_LIMIT, ...sent }));
+  }
+
+  /** One request and its whole answer; anything but 2xx is a `Problem`. */
+  #exchange(request: Request): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const call = https.request(
+        {
+          agent: this.#agent,
+          host: this.#peer.host,
+          port: this.#peer.port,
+          method: request.method,
+          path: request.path,
+          headers: {
+            authorization: `Bearer ${this.#apiKey}`,
+            ...(request.body ? { 'content-type': request.type, 'content-length': request.body.length } : {}),
+          },
+        },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          let length = 0;
+          const limit = Math.max(request.limit, JSON_LIMIT);
+          answer.on('data', (chunk: Buffer) => {
+            length += chunk.length;
+            if (length > limit) {
+              call.destroy(new Problem('relay-answer-invalid', `the answer is longer than ${limit} bytes`));
+            } else {
+              chunks.push(chunk);
+            }
+          });
+          answer.on('end', () => {
+            const body = Buffer.concat(chunks);
+            const status = answer.statusCode ?? 0;
+            if (status >= 200 && status < 300) resolve(body);
+            else reject(refusal(status, body));
+          });
+          answer.on('error', (error) => reject(lost(this.#peer, error)));
+        },
+      );
+      call.setTimeout(IDLE_TIMEOUT_MS, () =>
+        call.destroy(new Problem('relay-unreachable', `no byte from the relay for ${IDLE_TIMEOUT_MS / 1000} s`)),
+      );
+      call.on('error', (error) => reject(lost(this.#peer, error)));
+      call.end(request.body);
+    });
+  }
+}
+
+function parseAnswer(bytes: Uint8Array): Json {
+  try {
+    return parseJson(bytes, JSON_LIMIT);
+  } catch {
+    throw new Problem('relay-answer-invalid', `${bytes.length} bytes of the answer are not JSON`);
+  }
+}
+
+/** The relay's refusal. Its code counts only when it is one of ours; its words are printed only when harmless. */
+function refusal(status: number, body: Uint8Array): Problem {
+  if (status >= 300 && status < 400) {
+    return new Problem('redirect-refused', `the relay answered with status ${status}`);
+  }
+  const { code, detail } = problemFields(body);
+  if (code === undefined) return new Problem('relay-answer-invalid', `status ${status} without a problem code`);
+  return new Problem(code, detail);
+}
+
+function problemFields(body: Uint8Array): { code?: ProblemCode; detail: string } {
+  try {
+    const { code, detail } = parseJson(body, JSON_LIMIT) as { code?: unknown; detail?: unknown };
+    if (typeof code !== 'string' || !Object.hasOwn(PROBLEMS, code)) return { detail: '' };
+    return { code: code as ProblemCode, detail: printable(typeof detail === 'string' ? detail : code) };
+  } catch {
+    return { detail: '' };
+  }
+}
+
+function printable(text: string): string {
+  return text.slice(0, 300).replace(/[^\x20-\x7e]/g, '?');
+}
+
+function lost(peer: PinnedPeer, error: Error): Problem {
+  if (error instanceof Problem) return error;
+  const why = (error as NodeJS.ErrnoException).code ?? error.message;
+  return new Problem('relay-unreachable', `the connection to ${peer.host}:${peer.port} broke (${why})`);
+}
