@@ -54,7 +54,7 @@ export interface FrameFields {
   readonly previousRun: Uint8Array;
   /** Contiguous inside a run from 0, idle blocks included. */
   readonly blockSeq: number;
-  /** Sequence number of the first record; the next one to come when the block has none. */
+  /** Lowest sequence number of the records in the block; the next one to come when it has none. */
   readonly firstRecord: number;
   readonly recordCount: number;
   /** Milliseconds since 1970 by the sender's wall clock. */

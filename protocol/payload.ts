@@ -1,34 +1,29 @@
 /**
  * What stands in a frame's data, by type: a batch of records, the state of an idle source, a chunk of a file.
  *
- *     records    repeated: wallTimeMs u64 | length u32 | bytes
+ *     records    repeated: offset u32 | wallTimeMs u64 | length u32 | bytes
  *     idle       sourceState u8 | backlogRecords u32 | backlogAgeMs u64
  *     fileChunk  nameLength u16 | name (UTF-8) | bytes
  */
 import { ByteReader, ByteWriter, utf8 } from './bytes.ts';
-import type { TimeQuality } from './frame.ts';
 import { Problem } from './problem.ts';
 
 /** Longest record. */
 export const MAX_RECORD_BYTES = 1_048_576;
 /** Bytes that a record takes besides its own. */
-export const RECORD_OVERHEAD_BYTES = 12;
+export const RECORD_OVERHEAD_BYTES = 16;
 /** Longest file name in UTF-8. */
 export const MAX_NAME_BYTES = 255;
 
 const IDLE_BYTES = 13;
 
-/** One reading: opaque bytes and when the sender took it in. */
+/** One reading: opaque bytes, when the sender took it in, and its place in the run. */
 export interface DataRecord {
+  /** (sender, stream, run, seq) names a record for ever. */
+  readonly seq: number;
   /** Milliseconds since 1970 by the sender's wall clock; `TimeQuality` of the frame says how far to believe it. */
   readonly wallTimeMs: number;
   readonly bytes: Uint8Array;
-}
-
-/** A record with its place in the stream: (sender, run, seq) names it for ever. */
-export interface NumberedRecord extends DataRecord {
-  readonly seq: number;
-  readonly timeQuality: TimeQuality;
 }
 
 /** What the sender knows of its source, by the number on the wire. */
@@ -52,29 +47,48 @@ export function recordBytes(record: DataRecord): number {
   return RECORD_OVERHEAD_BYTES + record.bytes.length;
 }
 
+/**
+ * A batch of records in ascending order of `seq`. Each stands with its distance from the first, which is the frame's
+ * `firstRecord`, so that one block can hold the newest readings and, behind a gap, older ones.
+ */
 export function encodeRecords(records: readonly DataRecord[]): Uint8Array {
   const out = new Uint8Array(records.reduce((sum, record) => sum + recordBytes(record), 0));
   const writer = new ByteWriter(out);
-  for (const record of records) writer.u64(record.wallTimeMs).u32(record.bytes.length).bytes(record.bytes);
+  for (const { seq, wallTimeMs, bytes } of records) {
+    writer
+      .u32(seq - records[0]!.seq)
+      .u64(wallTimeMs)
+      .u32(bytes.length)
+      .bytes(bytes);
+  }
   return out;
 }
 
-/** Parses a batch that must hold exactly `count` records; refuses `payload-invalid`. */
-export function parseRecords(data: Uint8Array, count: number): DataRecord[] {
+/** Parses a batch of exactly `count` records from `firstRecord` on; refuses `payload-invalid`. */
+export function parseRecords(data: Uint8Array, firstRecord: number, count: number): DataRecord[] {
   if (count > data.length / RECORD_OVERHEAD_BYTES) {
     throw new Problem('payload-invalid', `${data.length} bytes cannot hold ${count} records`);
   }
   const reader = new ByteReader(data, 'payload-invalid');
-  const records = Array.from({ length: count }, () => {
-    const wallTimeMs = reader.u64();
-    const length = reader.u32();
-    if (length > MAX_RECORD_BYTES) {
-      throw new Problem('payload-invalid', `a record of ${length} bytes is above ${MAX_RECORD_BYTES}`);
+  const records: DataRecord[] = [];
+  for (let last = -1; records.length < count; ) {
+    const offset = reader.u32();
+    if (offset <= last || (last === -1 && offset !== 0)) {
+      throw new Problem('payload-invalid', `record ${records.length} has offset ${offset} behind ${last}`);
     }
-    return { wallTimeMs, bytes: reader.bytes(length) };
-  });
+    last = offset;
+    records.push({ seq: firstRecord + offset, wallTimeMs: reader.u64(), bytes: recordBody(reader) });
+  }
   reader.end();
   return records;
+}
+
+function recordBody(reader: ByteReader): Uint8Array {
+  const length = reader.u32();
+  if (length > MAX_RECORD_BYTES) {
+    throw new Problem('payload-invalid', `a record of ${length} bytes is above ${MAX_RECORD_BYTES}`);
+  }
+  return reader.bytes(length);
 }
 
 export function encodeIdle(report: IdleReport): Uint8Array {
