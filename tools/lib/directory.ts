@@ -69,6 +69,7 @@ export class Directory {
 
   /** Takes what the relay says of `did`; refuses anything that does not verify or is older than what was seen. */
   acceptPeer(did: string, answer: Json): void {
+    this.#peer(did); // recalls the generation that was seen before a restart
     this.#acceptPeer(did, answer);
     writeFileAtomic(this.#peerPath(did), canonicalText(answer));
   }
