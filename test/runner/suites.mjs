@@ -1,0 +1,38 @@
+/** The suites of `npm test`, in their order. */
+
+/**
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {string} what One phrase for --list.
+ * @property {readonly string[]} [command] A program of node_modules/.bin and its arguments: one test, passed at exit 0.
+ * @property {string} [folder] A folder of test files (*.test.ts) that tap runs.
+ * @property {number} [jobs] How many of its files run at a time.
+ * @property {boolean} [measured] Its lines count for the coverage suite.
+ */
+
+/** @type {readonly Suite[]} */
+export const SUITES = [
+  { name: 'check', what: 'types', command: ['tsc', '-p', '.'] },
+  { name: 'lint', what: 'style', command: ['biome', 'ci', '--error-on-warnings', '.'] },
+  { name: 'unit', what: 'each file by itself, in memory', folder: 'test/unit', jobs: 2, measured: true },
+  { name: 'property', what: 'rules that hold for any input', folder: 'test/property', jobs: 2 },
+  { name: 'vectors', what: 'fixed inputs and outputs of both engines', folder: 'test/vectors' },
+  { name: 'structure', what: 'who imports whom, sizes, pins', folder: 'test/structure' },
+  { name: 'e2e', what: 'real processes, sockets and TLS', folder: 'test/e2e', measured: true },
+  { name: 'readme', what: 'every command of README.md and docs/', folder: 'test/readme' },
+  { name: 'coverage', what: 'lines run by unit and e2e (comes with them)', folder: 'test/coverage' },
+];
+
+/**
+ * The suites that these names choose; all of them when there is no name. `coverage` comes with `unit`.
+ * Throws an `Error` for a name that no suite has.
+ * @param {readonly string[]} names
+ * @returns {Suite[]}
+ */
+export function chooseSuites(names) {
+  const unknown = names.find((name) => !SUITES.some((suite) => suite.name === name));
+  if (unknown !== undefined) throw new Error(`"${unknown}" is not a suite`);
+  if (names.length === 0) return [...SUITES];
+  const wanted = names.includes('unit') ? [...names, 'coverage'] : names;
+  return SUITES.filter(({ name }) => wanted.includes(name));
+}
