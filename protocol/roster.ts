@@ -19,7 +19,7 @@ export const MAX_DEVICES = 1024;
 export const MAX_RECIPIENTS = 256;
 
 const blockSize: Shape<number> = (value, path) => {
-  if (!isBlockSize(value as number)) {
+  if (!Number.isSafeInteger(value) || !isBlockSize(value as number)) {
     throw new Problem('schema-invalid', `${path} must be a multiple of 65536 from 65536 to 16777216`, path);
   }
   return value as number;

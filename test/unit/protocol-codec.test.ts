@@ -1,0 +1,28 @@
+import { zstdCompressSync } from 'node:zlib';
+import t from 'tap';
+import { decode, encode } from '../../protocol/codec.ts';
+import { coins, refuses, sameBytes } from '../fixtures/protocol.ts';
+
+t.test('what compresses is compressed, what does not is left alone', async (t) => {
+  const text = new Uint8Array(10_000).fill(65);
+  const packed = encode(text);
+  t.equal(packed.codec, 'zstd');
+  t.ok(packed.data.length < 100);
+  sameBytes(t, decode('zstd', packed.data, text.length), text);
+
+  const noise = coins('noise')(1000);
+  const kept = encode(noise);
+  t.equal(kept.codec, 'identity');
+  t.equal(decode('identity', kept.data, 1000), noise, 'no copy');
+  sameBytes(t, decode(encode(new Uint8Array(0)).codec, new Uint8Array(0), 0), new Uint8Array(0));
+});
+
+t.test('decoding is bounded by what the frame says', async (t) => {
+  const bomb = zstdCompressSync(new Uint8Array(1_000_000));
+  refuses(t, 'payload-invalid', () => decode('zstd', bomb, 999_999), 'one byte too many');
+  refuses(t, 'payload-invalid', () => decode('zstd', bomb, 0), 'none allowed');
+  refuses(t, 'payload-invalid', () => decode('zstd', bomb, 1_000_001), 'one byte too few');
+  refuses(t, 'payload-invalid', () => decode('zstd', Uint8Array.of(1, 2, 3), 3), 'no zstd');
+  refuses(t, 'payload-invalid', () => decode('zstd', bomb.subarray(0, bomb.length - 1), 1_000_000), 'cut');
+  refuses(t, 'payload-invalid', () => decode('identity', Uint8Array.of(1), 2), 'another length');
+});

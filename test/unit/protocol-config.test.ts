@@ -1,0 +1,81 @@
+import t from 'tap';
+import { CALLS, DATA_CALLS, DEFAULT_LISTENER, parseRelayConfig } from '../../protocol/config.ts';
+import { Problem } from '../../protocol/problem.ts';
+
+const health = { zone: 'management', address: '127.0.0.1', port: 9100, tls: 'off', calls: ['health'] };
+
+function refusedAt(value: unknown): string {
+  try {
+    parseRelayConfig(value);
+    return 'accepted';
+  } catch (thrown) {
+    if (thrown instanceof Problem && thrown.code === 'schema-invalid') return thrown.path;
+    throw thrown;
+  }
+}
+
+t.test('only listeners must be written; the rest has defaults', async (t) => {
+  t.same(parseRelayConfig({ listeners: [DEFAULT_LISTENER] }), {
+    mode: 'iot',
+    name: 'relay',
+    seedFile: null,
+    licenceKey: null,
+    site: null,
+    listeners: [DEFAULT_LISTENER],
+    store: { slots: 64 },
+    limits: {
+      maxTtlSeconds: 86_400,
+      leaseSeconds: 60,
+      leasesPerReader: 4,
+      slotsPerSender: 64,
+      bodySeconds: 60,
+      connections: 512,
+    },
+    logLevel: 'info',
+  });
+});
+
+t.test('what is written counts', async (t) => {
+  const written = {
+    mode: 'iot',
+    name: 'relay-7',
+    seedFile: '/etc/ghostpipe/seed',
+    licenceKey: 'plk_abc',
+    site: { siteId: '0'.repeat(32), operatorKeyHash: `sha256/${'A'.repeat(43)}`, rosterFile: 'roster.json' },
+    listeners: [health],
+    store: { slots: 8 },
+    limits: { leaseSeconds: 5 },
+    logLevel: 'debug',
+  };
+  const config = parseRelayConfig(written);
+  t.match(config, { ...written, limits: { leaseSeconds: 5, maxTtlSeconds: 86_400, slotsPerSender: 8 } });
+});
+
+t.test('an unknown or wrong key is refused with its place', async (t) => {
+  const listeners = [health];
+  t.equal(refusedAt({}), '');
+  t.equal(refusedAt({ listeners: [] }), 'listeners');
+  t.equal(refusedAt({ listeners, colour: 'red' }), 'colour');
+  t.equal(refusedAt({ listeners, mode: 'cloud' }), 'mode');
+  t.equal(refusedAt({ listeners, limits: { leaseSeconds: 0 } }), 'limits.leaseSeconds');
+  t.equal(refusedAt({ listeners, licenceKey: 'abc' }), 'licenceKey');
+  t.equal(refusedAt({ listeners: [{ ...health, port: 65_536 }] }), 'listeners[0].port');
+  t.equal(refusedAt({ listeners: [{ ...health, address: 'localhost' }] }), 'listeners[0].address');
+  t.equal(refusedAt({ listeners: [health, { ...health, calls: ['health', 'health'] }] }), 'listeners[1].calls[1]');
+});
+
+t.test('calls with blocks are served over post-quantum TLS only', async (t) => {
+  for (const call of CALLS) {
+    const place = refusedAt({ listeners: [{ ...health, tls: 'classic', calls: [call] }] });
+    t.equal(place, DATA_CALLS.includes(call) ? 'listeners[0].tls' : 'accepted', call);
+  }
+});
+
+t.test('tls: off is for loopback only', async (t) => {
+  for (const address of ['127.0.0.1', '127.9.9.9', '::1']) {
+    t.equal(refusedAt({ listeners: [{ ...health, address }] }), 'accepted', address);
+  }
+  for (const address of ['0.0.0.0', '::', '10.0.0.1', '1127.0.0.1']) {
+    t.equal(refusedAt({ listeners: [{ ...health, address }] }), 'listeners[0].address', address);
+  }
+});
