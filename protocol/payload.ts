@@ -77,7 +77,9 @@ export function parseRecords(data: Uint8Array, firstRecord: number, count: numbe
       throw new Problem('payload-invalid', `record ${records.length} has offset ${offset} behind ${last}`);
     }
     last = offset;
-    records.push({ seq: firstRecord + offset, wallTimeMs: reader.u64(), bytes: recordBody(reader) });
+    const seq = firstRecord + offset;
+    if (!Number.isSafeInteger(seq)) throw new Problem('payload-invalid', `record ${records.length} is above 2^53 - 1`);
+    records.push({ seq, wallTimeMs: reader.u64(), bytes: recordBody(reader) });
   }
   reader.end();
   return records;

@@ -101,6 +101,10 @@ export const PROBLEMS = {
 
   // Clients
   usage: { status: 0, mend: 'Run the command with --help.' },
+  'already-exists': {
+    status: 0,
+    mend: 'Choose another name or folder, or remove what stands there; it is never overwritten.',
+  },
   'config-invalid': { status: 0, mend: 'Correct the named line of the configuration file.' },
   'config-missing': { status: 0, mend: 'Give the file with --config, or make it with ghostpipe-provision.' },
   'profile-missing': {

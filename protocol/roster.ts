@@ -131,6 +131,12 @@ export function narrowedRoute(roster: Roster, sender: string, names: readonly st
   return { recipients: wanted, views: wanted.length };
 }
 
+/** The senders whose route leads to `receiver`. */
+export function sendersTo(roster: Roster, receiver: string): RosterDevice[] {
+  const senders = roster.routes.filter(({ to }) => expand(roster, to).some(({ name }) => name === receiver));
+  return senders.map(({ from }) => deviceNamed(roster, from)).filter(({ roles }) => roles.includes('send'));
+}
+
 /** Devices behind names of devices and groups that may receive. */
 function expand(roster: Roster, names: readonly string[]): RosterDevice[] {
   const wanted = new Set(names.flatMap((name) => groupMembers(roster, name) ?? [deviceNamed(roster, name).name]));

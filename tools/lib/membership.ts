@@ -31,18 +31,18 @@ export class Membership {
   }
 
   /**
-   * Asks the relay for the keys of these members and gives the problems met, by DID. A peer that is not registered
-   * now keeps the keys that were seen before.
+   * Asks the relay for the keys of these members and gives what did not verify. A peer that is not registered now
+   * keeps the keys that were seen before.
    */
-  async refreshPeers(dids: Iterable<string>): Promise<Map<string, Problem>> {
-    const problems = new Map<string, Problem>();
+  async refreshPeers(dids: Iterable<string>): Promise<readonly Problem[]> {
+    const problems: Problem[] = [];
     for (const did of new Set(dids)) {
       try {
         const answer: Json = await this.#client.did(did);
         this.#directory.acceptPeer(did, answer);
       } catch (thrown) {
         if (!(thrown instanceof Problem)) throw thrown;
-        problems.set(did, thrown);
+        if (thrown.code !== 'not-available') problems.push(thrown);
       }
     }
     return problems;

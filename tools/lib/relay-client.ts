@@ -31,7 +31,8 @@ export interface Claimed {
 export interface RelayClientOptions {
   readonly url: string;
   readonly pins: readonly string[];
-  readonly apiKey: string;
+  /** Left out by an operator, whose signature alone authorises what he publishes. */
+  readonly apiKey?: string;
   /** Connections kept open: one for each exchange that may run at the same time. */
   readonly maxSockets?: number;
 }
@@ -40,7 +41,7 @@ export interface RelayClientOptions {
 export class RelayClient {
   readonly #peer: PinnedPeer;
   readonly #agent: https.Agent;
-  readonly #apiKey: string;
+  readonly #apiKey: string | undefined;
 
   constructor(options: RelayClientOptions) {
     this.#peer = peerOf(options.url, options.pins);
@@ -152,7 +153,7 @@ export class RelayClient {
           method: request.method,
           path: request.path,
           headers: {
-            authorization: `Bearer ${this.#apiKey}`,
+            ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
             ...(request.body ? { 'content-type': request.type, 'content-length': request.body.length } : {}),
           },
         },

@@ -1,0 +1,33 @@
+/** The first contact of a client with its relay: register, fetch the roster, learn the keys of its peers. */
+import { asProblem, type ProblemCode } from '../../protocol/problem.ts';
+import type { Client } from './client.ts';
+import type { Notices } from './notices.ts';
+import { monotonicClock } from './slot-clock.ts';
+
+const RETRY_MS = 5_000;
+/** What time may mend: the relay is not up yet, or has not got the roster that lists this device. */
+const PASSING: readonly ProblemCode[] = ['relay-unreachable', 'not-in-roster', 'not-ready'];
+
+/**
+ * Joins the site. A patient client waits for a relay that is away; everything else, and an impatient client's first
+ * failure, is thrown. `peers` names the members whose keys the client will need, by the roster of that moment.
+ */
+export async function joinSite(
+  client: Client,
+  notices: Notices,
+  options: { patient: boolean; signal: AbortSignal; peers: () => Iterable<string> },
+): Promise<void> {
+  for (;;) {
+    try {
+      await client.membership.renew();
+      const problems = await client.membership.refreshPeers(options.peers());
+      for (const problem of problems) notices.problem(problem);
+      return;
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      if (!options.patient || !PASSING.includes(problem.code) || options.signal.aborted) throw problem;
+      notices.problem(problem);
+      await monotonicClock.sleep(RETRY_MS, options.signal);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The downlink: claims a block an interval and says in the same exchange what became of the last ones. While the
+ * relay has blocks waiting, the next claim follows at once.
+ */
+import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import type { Membership } from '../lib/membership.ts';
+import type { RelayClient } from '../lib/relay-client.ts';
+import { type Clock, slots } from '../lib/slot-clock.ts';
+import type { Intake } from './intake.ts';
+
+/** Roster and the keys of senders are fetched again after this many slots. */
+const SLOTS_BETWEEN_RENEWALS = 40;
+
+export interface DownlinkOptions {
+  readonly relay: RelayClient;
+  readonly membership: Membership;
+  readonly intake: Intake;
+  /** DIDs of the senders whose routes lead here, by the roster of the moment. */
+  readonly senders: () => Iterable<string>;
+  /** Random id of this start of the receiver. */
+  readonly sessionId: Uint8Array;
+  readonly blockBytes: number;
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly onProblem: (problem: Problem) => void;
+  /** Asked after each block: true to end. */
+  readonly isDone: () => boolean;
+}
+
+export class Downlink {
+  covers = 0;
+  failedSlots = 0;
+  readonly #options: DownlinkOptions;
+  /** Acks, rejects and receipts that the relay has not answered yet. */
+  #pending: ControlItem[] = [];
+  #renewIn = SLOTS_BETWEEN_RENEWALS;
+
+  constructor(options: DownlinkOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until `signal` aborts or `isDone`; then says what is still to be said. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { intervalMs, clock, isDone } = this.#options;
+    for await (const _slot of slots(intervalMs, clock, signal)) {
+      await this.#slot(signal);
+      if (isDone()) break;
+    }
+    await this.#guarded(() => this.#sayTheRest());
+  }
+
+  async #slot(signal: AbortSignal): Promise<void> {
+    await this.#guarded(async () => {
+      await this.#renewWhenDue();
+      while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) {}
+    });
+  }
+
+  /** One exchange; true when it brought a real block. */
+  async #claim(): Promise<boolean> {
+    const { relay, intake, sessionId, blockBytes } = this.#options;
+    const { fits, left } = fillControl([{ type: 'session', sessionId, maxLeases: 1 }, ...this.#pending]);
+    const { block, items } = await relay.claim(fits, blockBytes);
+    this.#pending = left;
+    this.#reportRefusals(items);
+    if (itemOf(items, 'cover')) {
+      this.covers += 1;
+      return false;
+    }
+    const lease = itemOf(items, 'lease');
+    if (!lease) throw new Problem('relay-answer-invalid', 'a claim was answered by neither a lease nor a cover');
+    this.#pending.push(...(await intake.take(block, lease)));
+    return true;
+  }
+
+  async #sayTheRest(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const { fits, left } = fillControl(this.#pending);
+      this.#reportRefusals(await this.#options.relay.ack(fits));
+      this.#pending = left;
+    }
+  }
+
+  #reportRefusals(items: readonly ControlItem[]): void {
+    for (const item of items) {
+      if (item.type === 'problem') {
+        this.#options.onProblem(new Problem(item.code, 'the relay refused what was said of a block'));
+      }
+    }
+  }
+
+  async #renewWhenDue(): Promise<void> {
+    this.#renewIn -= 1;
+    if (this.#renewIn >= 0) return;
+    this.#renewIn = SLOTS_BETWEEN_RENEWALS;
+    await this.#options.membership.renew();
+    const problems = await this.#options.membership.refreshPeers(this.#options.senders());
+    for (const problem of problems) this.#options.onProblem(problem);
+  }
+
+  async #guarded(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      if (problem.code === 'not-available') this.#renewIn = 0;
+      this.failedSlots += 1;
+      this.#options.onProblem(problem);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Readings to a command, started once a block: JSON lines on its standard input. Exit 0 commits, exit 65 (EX_DATAERR)
+ * refuses the block for good, anything else leaves it at the relay for later.
+ */
+import { spawn } from 'node:child_process';
+import { Problem } from '../../protocol/problem.ts';
+import { type RecordBatch, recordJson, type Sink, SinkRefusal } from './sink.ts';
+
+const EX_DATAERR = 65;
+
+export class ExecSink implements Sink {
+  readonly #command: string;
+
+  constructor(command: string) {
+    this.#command = command;
+  }
+
+  async commitRecords(batch: RecordBatch): Promise<void> {
+    const lines = batch.records.map((record) => `${JSON.stringify(recordJson(batch, record))}\n`);
+    const code = await this.#run(lines.join(''), batch.sender);
+    if (code === EX_DATAERR) throw new SinkRefusal(`the command refused readings of ${batch.sender} (exit 65)`);
+    if (code !== 0) throw new Problem('sink-failed', `the command ended with ${code}`);
+  }
+
+  async commitChunk(): Promise<boolean> {
+    throw new SinkRefusal('a command takes readings, not files; use --output DIR');
+  }
+
+  async close(): Promise<void> {}
+
+  #run(input: string, sender: string): Promise<number | string> {
+    return new Promise((resolve, reject) => {
+      const { GHOSTPIPE_KEY: _secret, ...environment } = process.env;
+      const child = spawn('/bin/sh', ['-c', this.#command], {
+        stdio: ['pipe', 'inherit', 'inherit'],
+        env: { ...environment, GHOSTPIPE_SENDER: sender },
+      });
+      child.on('error', (error) => reject(new Problem('sink-failed', `the command cannot start (${error.message})`)));
+      child.on('close', (code, signal) => resolve(code ?? String(signal)));
+      child.stdin.on('error', () => {}); // a command may end without reading all; its exit code decides
+      child.stdin.end(input);
+    });
+  }
+}

@@ -1,0 +1,82 @@
+/** Readings from a byte stream, one a line. Reads no faster than the outbox has room: the source is paused instead. */
+import type { Readable } from 'node:stream';
+import { Problem } from '../../protocol/problem.ts';
+import type { Clock } from '../lib/slot-clock.ts';
+import type { Outbox } from './outbox.ts';
+
+const NEWLINE = 0x0a;
+const FULL_POLL_MS = 50;
+
+export interface LineSourceOptions {
+  readonly outbox: Outbox;
+  /** Longest line; a longer one is refused, named, and skipped. */
+  readonly maxLineBytes: number;
+  readonly clock: Clock;
+  readonly wallMs: () => number;
+  readonly onProblem: (problem: Problem) => void;
+}
+
+/** Takes in every line of `input` until it ends or `signal` aborts. Gives how many lines were too long to take. */
+export async function readLines(input: Readable, options: LineSourceOptions, signal: AbortSignal): Promise<number> {
+  const splitter = new LineSplitter(options);
+  const end = (): void => void input.destroy();
+  signal.addEventListener('abort', end);
+  try {
+    for await (const chunk of input) {
+      splitter.push(chunk as Buffer);
+      while (options.outbox.full && !signal.aborted) await options.clock.sleep(FULL_POLL_MS, signal);
+    }
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+  if (!signal.aborted) splitter.end();
+  return splitter.tooLong;
+}
+
+class LineSplitter {
+  readonly #options: LineSourceOptions;
+  #rest: Buffer[] = [];
+  #restBytes = 0;
+  #lines = 0;
+  tooLong = 0;
+
+  constructor(options: LineSourceOptions) {
+    this.#options = options;
+  }
+
+  push(chunk: Buffer): void {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
+      this.#keep(chunk.subarray(from, at));
+      this.#line();
+      from = at + 1;
+    }
+    this.#keep(chunk.subarray(from));
+  }
+
+  end(): void {
+    if (this.#restBytes > 0) this.#line();
+  }
+
+  /** Bytes of a line beyond the longest one are counted, not kept. */
+  #keep(part: Buffer): void {
+    this.#restBytes += part.length;
+    if (this.#restBytes <= this.#options.maxLineBytes) this.#rest.push(part);
+  }
+
+  #line(): void {
+    const { outbox, maxLineBytes, wallMs, onProblem } = this.#options;
+    this.#lines += 1;
+    if (this.#restBytes > maxLineBytes) {
+      this.tooLong += 1;
+      const fact = `line ${this.#lines} has ${this.#restBytes} bytes, the longest record has ${maxLineBytes}`;
+      onProblem(new Problem('payload-invalid', fact));
+    } else {
+      outbox.addRecord(new Uint8Array(Buffer.concat(this.#rest)), Math.trunc(wallMs()));
+    }
+    this.#rest = [];
+    this.#restBytes = 0;
+  }
+}

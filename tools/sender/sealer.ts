@@ -1,0 +1,137 @@
+/** Turns a batch into the next block of the stream: who it is for, what the frame says, sealed and signed. */
+import type { Engine } from '../../protocol/engine/engine.ts';
+import { blockCapacity, type Recipient, sealBlock } from '../../protocol/envelope.ts';
+import { type FileGroup, type FrameFields, type FrameType, NO_GROUP } from '../../protocol/frame.ts';
+import { encodeFileChunk, encodeIdle, encodeRecords, type SourceState } from '../../protocol/payload.ts';
+import type { ResolvedRoute } from '../../protocol/roster.ts';
+import type { Device } from '../lib/device.ts';
+import type { Directory } from '../lib/directory.ts';
+import type { Batch, Outbox } from './outbox.ts';
+import type { Run } from './run-state.ts';
+
+export interface SealerOptions {
+  readonly engine: Engine;
+  readonly device: Device;
+  readonly directory: Directory;
+  readonly route: ResolvedRoute;
+  readonly blockBytes: number;
+  readonly views: number;
+  readonly ttlSeconds: number;
+  readonly burnAtClaim: boolean;
+  readonly streamId: Uint8Array;
+  readonly run: Run;
+  /** Wall time in ms, told to receivers and never decided by. */
+  readonly wallMs: () => number;
+  /** Monotonic ms. */
+  readonly nowMs: () => number;
+}
+
+/** A sealed block on its way. */
+export interface OutgoingBlock {
+  readonly blockSeq: number;
+  readonly bytes: Uint8Array;
+}
+
+export class Sealer {
+  readonly #options: SealerOptions;
+  readonly #startedMs: number;
+  /** Every block is built in this one buffer; it is free again when its exchange ended. */
+  readonly #buffer: Uint8Array;
+  #blockSeq = 0;
+
+  constructor(options: SealerOptions) {
+    this.#options = options;
+    this.#startedMs = options.nowMs();
+    this.#buffer = new Uint8Array(options.blockBytes);
+  }
+
+  /** Bytes of plain data that fit a block of this route. */
+  get room(): number {
+    return blockCapacity(this.#options.blockBytes, this.#options.route.recipients.length);
+  }
+
+  /** Names of receivers whose keys are not known yet: no block can be sealed until they are. */
+  missing(): string[] {
+    return this.#options.route.recipients
+      .filter(({ did }) => this.#options.directory.recipient(did) === undefined)
+      .map(({ name }) => name);
+  }
+
+  /** Seals `batch` as the next block of the run; needs `missing()` to be empty. */
+  seal(batch: Batch, outbox: Outbox, sourceState: SourceState): OutgoingBlock {
+    const { engine, device, route, directory, views, ttlSeconds, burnAtClaim } = this.#options;
+    const recipients = route.recipients.map(({ did }) => directory.recipient(did) as Recipient);
+    const blockSeq = this.#blockSeq++;
+    const { plain, ...fields } = this.#content(batch, outbox, sourceState);
+    sealBlock(engine, this.#buffer, {
+      recipients,
+      views,
+      ttlSeconds,
+      burnAtClaim,
+      signer: device.signer,
+      fields: { ...this.#fields(blockSeq), ...fields },
+      plain,
+    });
+    return { blockSeq, bytes: this.#buffer };
+  }
+
+  #content(
+    batch: Batch,
+    outbox: Outbox,
+    sourceState: SourceState,
+  ): { type: FrameType; firstRecord: number; recordCount: number; group: FileGroup; plain: Uint8Array } {
+    switch (batch.type) {
+      case 'records': {
+        const [first] = batch.records;
+        return {
+          type: 'records',
+          firstRecord: first!.seq,
+          recordCount: batch.records.length,
+          group: NO_GROUP,
+          plain: encodeRecords(batch.records),
+        };
+      }
+      case 'fileChunk': {
+        const { seq, chunk } = batch.record;
+        const { groupId: id, index, count, wholeSha256 } = chunk;
+        return {
+          type: 'fileChunk',
+          firstRecord: seq,
+          recordCount: 1,
+          group: { id, index, count, wholeSha256 },
+          plain: encodeFileChunk({ name: chunk.name, bytes: chunk.load() }),
+        };
+      }
+      case 'idle': {
+        const oldest = outbox.oldestWaitingMs;
+        const backlogAgeMs = oldest === null ? 0 : Math.max(0, this.#options.wallMs() - oldest);
+        return {
+          type: 'idle',
+          firstRecord: outbox.nextSeq,
+          recordCount: 0,
+          group: NO_GROUP,
+          plain: encodeIdle({ sourceState, backlogRecords: outbox.backlog, backlogAgeMs }),
+        };
+      }
+    }
+  }
+
+  #fields(
+    blockSeq: number,
+  ): Omit<FrameFields, 'ackSeed' | 'codec' | 'plainBytes' | 'type' | 'firstRecord' | 'recordCount' | 'group'> {
+    const { device, streamId, run, wallMs, nowMs, ttlSeconds } = this.#options;
+    const now = Math.trunc(wallMs());
+    return {
+      senderDigest: device.digest,
+      keyGeneration: device.generation,
+      streamId,
+      run: run.run,
+      previousRun: run.previousRun,
+      blockSeq,
+      wallTimeMs: now,
+      timeQuality: 'operator',
+      monotonicMs: Math.trunc(nowMs() - this.#startedMs),
+      expiryMs: now + ttlSeconds * 1000,
+    };
+  }
+}

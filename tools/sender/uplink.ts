@@ -1,0 +1,142 @@
+/**
+ * The uplink: one full block an interval, whether there is something to say or not.
+ *
+ * Each slot: pack, seal, submit, take the receipts that the answer carries. A failure costs the slot, never a record;
+ * nothing is tried again inside a slot.
+ */
+
+import { equalBytes } from '../../protocol/bytes.ts';
+import { type ControlItem, itemOf } from '../../protocol/control.ts';
+import type { Engine } from '../../protocol/engine/engine.ts';
+import { didOf } from '../../protocol/identity.ts';
+import type { SourceState } from '../../protocol/payload.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
+import { toHex } from '../../protocol/text.ts';
+import type { Directory } from '../lib/directory.ts';
+import type { Membership } from '../lib/membership.ts';
+import type { RelayClient } from '../lib/relay-client.ts';
+import { type Clock, slots } from '../lib/slot-clock.ts';
+import type { Outbox } from './outbox.ts';
+import type { Sealer } from './sealer.ts';
+
+/** Roster and peer keys are fetched again after this many slots. */
+const SLOTS_BETWEEN_RENEWALS = 40;
+/** A block counts as lost this long after its time to live. */
+const GRACE_MS = 5_000;
+
+export interface UplinkOptions {
+  readonly engine: Engine;
+  readonly relay: RelayClient;
+  readonly membership: Membership;
+  readonly directory: Directory;
+  readonly outbox: Outbox;
+  readonly sealer: Sealer;
+  readonly streamId: Uint8Array;
+  readonly run: Uint8Array;
+  /** DIDs of the receivers of the route. */
+  readonly recipients: readonly string[];
+  readonly intervalMs: number;
+  readonly ttlSeconds: number;
+  readonly clock: Clock;
+  /** What the source is doing now, told in idle blocks. */
+  readonly sourceState: () => SourceState;
+  /** Called with each problem met; the uplink goes on. */
+  readonly onProblem: (problem: Problem) => void;
+  /** Called after each slot. */
+  readonly onSlot: () => void;
+}
+
+export interface UplinkCounters {
+  blocks: number;
+  idleBlocks: number;
+  failedSlots: number;
+  receipts: number;
+  receiptsRefused: number;
+}
+
+export class Uplink {
+  readonly counters: UplinkCounters = { blocks: 0, idleBlocks: 0, failedSlots: 0, receipts: 0, receiptsRefused: 0 };
+  readonly #options: UplinkOptions;
+  #renewIn = SLOTS_BETWEEN_RENEWALS;
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { intervalMs, clock } = this.#options;
+    for await (const _slot of slots(intervalMs, clock, signal)) {
+      await this.#slot();
+      this.#options.onSlot();
+    }
+  }
+
+  async #slot(): Promise<void> {
+    const { outbox, clock, sealer } = this.#options;
+    outbox.packExpired(clock.now());
+    try {
+      await this.#renewWhenDue();
+      const missing = sealer.missing();
+      if (missing.length > 0)
+        throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
+      await this.#exchange();
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      if (problem.code === 'not-available' || problem.code === 'no-recipient') this.#renewIn = 0;
+      this.counters.failedSlots += 1;
+      this.#options.onProblem(problem);
+    }
+  }
+
+  /** Registers anew and refreshes roster and keys at fixed times, and after a refusal that this may mend. */
+  async #renewWhenDue(): Promise<void> {
+    this.#renewIn -= 1;
+    if (this.#renewIn >= 0) return;
+    this.#renewIn = SLOTS_BETWEEN_RENEWALS;
+    await this.#options.membership.renew();
+    const problems = await this.#options.membership.refreshPeers(this.#options.recipients);
+    for (const problem of problems) this.#options.onProblem(problem);
+  }
+
+  async #exchange(): Promise<void> {
+    const { outbox, sealer, relay, clock, ttlSeconds, sourceState } = this.#options;
+    const batch = outbox.nextBatch(sealer.room);
+    const block = sealer.seal(batch, outbox, sourceState());
+    outbox.markSent(block.blockSeq, batch, clock.now() + ttlSeconds * 1000 + GRACE_MS);
+    let items: readonly ControlItem[];
+    try {
+      items = await relay.submit(block.bytes);
+    } catch (thrown) {
+      outbox.packAnew(block.blockSeq);
+      throw thrown;
+    }
+    this.counters.blocks += 1;
+    if (batch.type === 'idle') this.counters.idleBlocks += 1;
+    const epoch = itemOf(items, 'epoch');
+    if (epoch) outbox.markAccepted(block.blockSeq, toHex(epoch.epochId));
+    for (const item of items) if (item.type === 'receipt') this.#takeReceipt(item.bytes);
+  }
+
+  /** A receipt counts only when a receiver of this route signed it for this very stream and run. */
+  #takeReceipt(bytes: Uint8Array): void {
+    const { engine, directory, membership, streamId, run, outbox } = this.#options;
+    try {
+      const claimed = parseReceipt(bytes);
+      const onRoute = this.#options.recipients.includes(didOf(claimed.receiverDigest));
+      const keys = onRoute ? directory.verifyingKeys(claimed.receiverDigest, 'receive') : undefined;
+      if (!keys) throw new Problem('receipt-invalid', 'a delivery receipt is signed by no receiver of this route');
+      const receipt = verifyReceipt(engine, bytes, keys);
+      if (!equalBytes(receipt.senderDigest, membership.device.digest) || !equalBytes(receipt.streamId, streamId)) {
+        throw new Problem('receipt-invalid', 'a delivery receipt is for another sender or stream');
+      }
+      if (!equalBytes(receipt.run, run)) return; // of an earlier start: nothing of it is held any more
+      outbox.confirm(receipt);
+      this.counters.receipts += 1;
+    } catch (thrown) {
+      this.counters.receiptsRefused += 1;
+      this.#options.onProblem(asProblem(thrown));
+    }
+  }
+}
