@@ -1,0 +1,298 @@
+/**
+ * Delivery: lease, ack, burn. The one writer of delivery states, and the only code that burns a block.
+ *
+ * Every method is synchronous and takes the monotonic time in milliseconds, so that nothing comes between a look and
+ * a change. What holds at any time: at most `viewLimit` views of a transfer were ever leased; a leased view never
+ * moves to another reader; a burned block's bytes are gone as soon as no answer streams from them.
+ */
+import { equalBytes } from '../../protocol/bytes.ts';
+import type { TransferState } from '../../protocol/control.ts';
+import { Problem, type RejectCode } from '../../protocol/problem.ts';
+import type { DeliveryEvent } from './event.ts';
+import { type Found, Ledger } from './ledger.ts';
+import type { Slab, Slot } from './slab.ts';
+import {
+  isFinished,
+  isOpen,
+  mayTake,
+  newView,
+  outcomeOf,
+  reportOf,
+  type Transfer,
+  type TransferReport,
+  type View,
+  wireState,
+} from './transfer.ts';
+import { Turns } from './turns.ts';
+
+export interface DeliveryLimits {
+  readonly leaseMs: number;
+  readonly leasesPerReader: number;
+  readonly slotsPerSender: number;
+}
+
+/** A whole block in a slot that `admit` gave, and where it goes. */
+export interface Submission {
+  readonly sender: string;
+  readonly slot: Slot;
+  /** SHA-256 of the block in hex. */
+  readonly hash: string;
+  readonly views: number;
+  readonly burnAtClaim: boolean;
+  readonly ttlMs: number;
+  readonly recipients: readonly { readonly did: string; readonly ackCommit: Uint8Array }[];
+}
+
+export interface Accepted {
+  readonly transferId: string;
+  readonly repeated: boolean;
+}
+
+/** A block to be streamed to its reader. `release` must be called once the answer is over, however it ended. */
+export interface Lease {
+  readonly transferId: string;
+  readonly hash: string;
+  readonly attempt: number;
+  readonly leaseMs: number;
+  readonly bytes: Buffer;
+  release(): void;
+}
+
+export class Deliveries {
+  readonly #slab: Slab;
+  readonly #limits: DeliveryLimits;
+  readonly #makeId: () => string;
+  readonly #onEvent: (event: DeliveryEvent) => void;
+  readonly #ledger = new Ledger();
+  readonly #turns = new Turns();
+  /** Slots in use by each sender, those still being received included. */
+  readonly #slotsOf = new Map<string, number>();
+
+  constructor(slab: Slab, limits: DeliveryLimits, makeId: () => string, onEvent: (event: DeliveryEvent) => void) {
+    this.#slab = slab;
+    this.#limits = limits;
+    this.#makeId = makeId;
+    this.#onEvent = onEvent;
+  }
+
+  /** A slot to receive a block into; `submit` or `abandon` must follow. Refuses `quota-exceeded`, `slots-full`. */
+  admit(sender: string): Slot {
+    const used = this.#slotsOf.get(sender) ?? 0;
+    const { slotsPerSender } = this.#limits;
+    if (used >= slotsPerSender) {
+      throw new Problem('quota-exceeded', `this device uses ${used} slots, it may use ${slotsPerSender}`);
+    }
+    const slot = this.#slab.take();
+    if (!slot) throw new Problem('slots-full', 'every slot holds a block');
+    this.#slotsOf.set(sender, used + 1);
+    return slot;
+  }
+
+  /** Gives a slot back whose block was not submitted; what is in it is overwritten. */
+  abandon(sender: string, slot: Slot): void {
+    this.#slab.burn(slot);
+    const used = this.#slotsOf.get(sender)! - 1;
+    if (used > 0) this.#slotsOf.set(sender, used);
+    else this.#slotsOf.delete(sender);
+  }
+
+  /** The first answer to this block of this sender, if it is still remembered. */
+  repeated(now: number, sender: string, hash: string): Accepted | undefined {
+    this.settle(now);
+    const first = this.#ledger.withContent(sender, hash);
+    return first && { transferId: first.id, repeated: true };
+  }
+
+  /** Takes responsibility for a block. One that is remembered gets its first answer, and the slot is given back. */
+  submit(now: number, submission: Submission): Accepted {
+    const { sender, slot, hash } = submission;
+    const first = this.repeated(now, sender, hash);
+    if (first) {
+      this.abandon(sender, slot);
+      return first;
+    }
+    const transfer: Transfer = {
+      id: this.#makeId(),
+      sender,
+      hash,
+      viewLimit: submission.views,
+      burnAtClaim: submission.burnAtClaim,
+      expiresMs: now + submission.ttlMs,
+      views: new Map(submission.recipients.map(({ did, ackCommit }) => [did, newView(did, ackCommit)])),
+      slot,
+      end: null,
+    };
+    this.#ledger.add(transfer);
+    this.#tell('accepted', transfer);
+    return { transferId: transfer.id, repeated: false };
+  }
+
+  /**
+   * Leases the next block to `reader`: first what another session of it left leased, then round-robin over senders,
+   * the oldest of each first. Undefined when nothing waits or the session holds `maxLeases`.
+   */
+  claim(now: number, reader: string, session: string, maxLeases: number): Lease | undefined {
+    this.settle(now);
+    const inbox = this.#ledger.inbox(reader);
+    if (this.#leasesOf(inbox, session) >= Math.min(maxLeases, this.#limits.leasesPerReader)) return undefined;
+    const left = inbox.find(({ view }) => view.state === 'leased' && view.session !== session);
+    const waiting = inbox.filter(({ transfer, view }) => view.state === 'waiting' && mayTake(transfer, view));
+    const next = left ?? this.#turns.next(reader, waiting);
+    return next && this.#lease(now, next.transfer, next.view, session);
+  }
+
+  /**
+   * Leases the block with that hash to `reader`, or goes on with the lease that it has. Without a session, that of an
+   * existing lease goes on. Undefined when there is none for this reader; refuses `quota-exceeded`.
+   */
+  claimByHash(now: number, reader: string, session: string | null, hash: string): Lease | undefined {
+    this.settle(now);
+    const inbox = this.#ledger.inbox(reader);
+    const found = inbox.find(({ transfer, view }) => transfer.hash === hash && mayTake(transfer, view));
+    if (!found) return undefined;
+    const { transfer, view } = found;
+    if (view.state === 'leased' && (session === null || session === view.session)) {
+      return this.#stream(now, transfer, view);
+    }
+    const own = session ?? view.session;
+    const leases = this.#leasesOf(inbox, own);
+    if (leases >= this.#limits.leasesPerReader) {
+      throw new Problem('quota-exceeded', `this reader holds ${leases} leases, it may hold as many`);
+    }
+    return this.#lease(now, transfer, view, own);
+  }
+
+  /**
+   * Ends a view as delivered. `commit` is SHA-256 of the reader's secret: it proves the reading, so a lease that ended
+   * meanwhile does no harm. Returns the view's state, `unknown` for what is not this reader's; refuses `ack-invalid`.
+   */
+  ack(now: number, reader: string, transferId: string, commit: Uint8Array): TransferState {
+    this.settle(now);
+    const found = this.#ledger.view(reader, transferId);
+    if (!found) return 'unknown';
+    const { transfer, view } = found;
+    if (!isOpen(view)) return wireState(view);
+    if (!view.taken || !equalBytes(commit, view.ackCommit)) {
+      throw new Problem('ack-invalid', 'the secret does not belong to this view');
+    }
+    this.#endView(now, transfer, view, 'acked');
+    return 'delivered';
+  }
+
+  /** Ends a view as rejected, under a live lease only. Returns as `ack` does; refuses `lease-expired`. */
+  reject(now: number, reader: string, transferId: string, code: RejectCode): TransferState {
+    this.settle(now);
+    const found = this.#ledger.view(reader, transferId);
+    if (!found) return 'unknown';
+    const { transfer, view } = found;
+    if (!isOpen(view)) return wireState(view);
+    if (view.state !== 'leased') throw new Problem('lease-expired', 'a reject needs a live lease, this view has none');
+    view.rejectCode = code;
+    this.#endView(now, transfer, view, 'rejected');
+    return 'rejected';
+  }
+
+  /** What became of a sender's own transfer; undefined for any other. */
+  status(now: number, sender: string, transferId: string): TransferReport | undefined {
+    this.settle(now);
+    const transfer = this.#ledger.get(transferId);
+    return transfer?.sender === sender ? reportOf(transfer) : undefined;
+  }
+
+  /** Burns a sender's own transfer if it is still held. Returns how it ended; undefined for what is not its own. */
+  remove(now: number, sender: string, transferId: string): TransferState | undefined {
+    this.settle(now);
+    const transfer = this.#ledger.get(transferId);
+    if (transfer?.sender !== sender) return undefined;
+    if (!transfer.end) this.#burn(now, transfer, 'deleted');
+    return transfer.end!.state;
+  }
+
+  /** Takes every open view from a reader that may no longer read. */
+  dropReader(now: number, reader: string): void {
+    this.settle(now);
+    for (const { transfer, view } of this.#ledger.inbox(reader)) this.#endView(now, transfer, view, 'expired');
+    this.#turns.forget(reader);
+  }
+
+  /** Burns everything: the relay stops. */
+  burnAll(now: number): void {
+    for (const transfer of this.#ledger.held()) this.#burn(now, transfer, 'expired');
+  }
+
+  /** Brings states up to `now`: times to live, leases, memory of ended transfers. Each method does it first. */
+  settle(now: number): void {
+    for (const transfer of this.#ledger.held()) {
+      if (transfer.expiresMs <= now) this.#burn(now, transfer, 'expired');
+      else this.#lapseLeases(now, transfer);
+    }
+    this.#ledger.forget(now);
+  }
+
+  #lapseLeases(now: number, transfer: Transfer): void {
+    for (const view of transfer.views.values()) {
+      if (view.state !== 'leased' || view.leaseEndsMs > now) continue;
+      view.state = 'waiting';
+      this.#tell('lapsed', transfer, view);
+    }
+  }
+
+  #leasesOf(inbox: readonly Found[], session: string): number {
+    return inbox.filter(({ view }) => view.state === 'leased' && view.session === session).length;
+  }
+
+  #lease(now: number, transfer: Transfer, view: View, session: string): Lease {
+    view.state = 'leased';
+    view.taken = true;
+    view.session = session;
+    view.leaseEndsMs = Math.min(now + this.#limits.leaseMs, transfer.expiresMs);
+    view.attempts += 1;
+    this.#turns.take(view.recipient, transfer.sender);
+    this.#tell('leased', transfer, view);
+    const lease = this.#stream(now, transfer, view);
+    if (transfer.burnAtClaim) this.#endView(now, transfer, view, 'acked');
+    return lease;
+  }
+
+  #stream(now: number, transfer: Transfer, view: View): Lease {
+    const slot = transfer.slot!;
+    return {
+      transferId: transfer.id,
+      hash: transfer.hash,
+      attempt: view.attempts,
+      leaseMs: Math.floor(view.leaseEndsMs - now),
+      bytes: slot.bytes,
+      release: this.#slab.pin(slot),
+    };
+  }
+
+  #endView(now: number, transfer: Transfer, view: View, state: 'acked' | 'rejected' | 'expired'): void {
+    view.state = state;
+    this.#tell(state, transfer, view);
+    if (isFinished(transfer)) this.#burn(now, transfer, outcomeOf(transfer));
+  }
+
+  #burn(now: number, transfer: Transfer, state: TransferState): void {
+    for (const view of transfer.views.values()) {
+      if (!isOpen(view)) continue;
+      view.state = 'expired';
+      this.#tell('expired', transfer, view);
+    }
+    this.abandon(transfer.sender, transfer.slot!);
+    transfer.slot = null;
+    transfer.end = { state, atMs: now };
+    this.#ledger.retire(transfer);
+    this.#tell('burned', transfer);
+  }
+
+  #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
+    this.#onEvent({
+      type,
+      transferId: transfer.id,
+      sender: transfer.sender,
+      ...(view ? { recipient: view.recipient } : {}),
+      ...(view?.rejectCode ? { rejectCode: view.rejectCode } : {}),
+      ...(transfer.end ? { state: transfer.end.state } : {}),
+    });
+  }
+}

@@ -1,0 +1,15 @@
+/** What happened to a transfer: the one stream of facts that log, metrics and audit log are fed from. */
+import type { TransferState } from '../../protocol/control.ts';
+import type { RejectCode } from '../../protocol/problem.ts';
+
+export interface DeliveryEvent {
+  readonly type: 'accepted' | 'leased' | 'lapsed' | 'acked' | 'rejected' | 'expired' | 'burned';
+  readonly transferId: string;
+  /** DID of the sender. */
+  readonly sender: string;
+  /** DID of the recipient whose view it was. */
+  readonly recipient?: string;
+  readonly rejectCode?: RejectCode;
+  /** Of `burned`: how the transfer ended. */
+  readonly state?: TransferState;
+}
