@@ -6,11 +6,9 @@ import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
+import { Renewal } from '../lib/renewal.ts';
 import { type Clock, slots } from '../lib/slot-clock.ts';
 import type { Intake } from './intake.ts';
-
-/** Roster and the keys of senders are fetched again after this many slots. */
-const SLOTS_BETWEEN_RENEWALS = 40;
 
 export interface DownlinkOptions {
   readonly relay: RelayClient;
@@ -34,10 +32,11 @@ export class Downlink {
   readonly #options: DownlinkOptions;
   /** Acks, rejects and receipts that the relay has not answered yet. */
   #pending: ControlItem[] = [];
-  #renewIn = SLOTS_BETWEEN_RENEWALS;
+  readonly #renewal: Renewal;
 
   constructor(options: DownlinkOptions) {
     this.#options = options;
+    this.#renewal = new Renewal(options.membership, options.senders, options.onProblem);
   }
 
   /** Runs until `signal` aborts or `isDone`; then says what is still to be said. */
@@ -52,7 +51,7 @@ export class Downlink {
 
   async #slot(signal: AbortSignal): Promise<void> {
     await this.#guarded(async () => {
-      await this.#renewWhenDue();
+      await this.#renewal.slot();
       while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) {}
     });
   }
@@ -90,21 +89,12 @@ export class Downlink {
     }
   }
 
-  async #renewWhenDue(): Promise<void> {
-    this.#renewIn -= 1;
-    if (this.#renewIn >= 0) return;
-    this.#renewIn = SLOTS_BETWEEN_RENEWALS;
-    await this.#options.membership.renew();
-    const problems = await this.#options.membership.refreshPeers(this.#options.senders());
-    for (const problem of problems) this.#options.onProblem(problem);
-  }
-
   async #guarded(action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (thrown) {
       const problem = asProblem(thrown);
-      if (problem.code === 'not-available') this.#renewIn = 0;
+      this.#renewal.noteRefusal(problem);
       this.failedSlots += 1;
       this.#options.onProblem(problem);
     }

@@ -75,20 +75,16 @@ export class Intake {
     if (standing === 'replay') return this.#reject(lease, 'replay', `an old run of ${this.#sender(opened)} came back`);
 
     const run = mark.runMark(frame.run);
-    if (standing === 'duplicate') {
-      this.counters.duplicates += 1;
-    } else {
-      const refusal = await this.#commit(opened, run);
-      if (refusal === 'later') return [];
-      if (refusal !== null) run.rejects.push({ blockSeq: frame.blockSeq, code: refusal });
-      run.rejects.splice(0, run.rejects.length - MAX_RECEIPT_REJECTS);
-      run.blocks.add(frame.blockSeq, 1);
-      this.counters.blocks += 1;
-      this.#reportMissing(opened, run);
-    }
+    const outcome = standing === 'duplicate' ? 'duplicate' : await this.#commit(opened, run);
+    if (outcome === 'later') return [];
+    this.#note(outcome, opened, run);
     const receipt = this.#receipt(opened, mark, run);
     mark.save();
-    return [{ type: 'ack', transferId: lease.transferId, ackSecret: opened.ackSecret }, receipt];
+    const { transferId } = lease;
+    if (outcome === 'committed' || outcome === 'duplicate') {
+      return [{ type: 'ack', transferId, ackSecret: opened.ackSecret }, receipt];
+    }
+    return [{ type: 'reject', transferId, code: outcome }, receipt];
   }
 
   /** Opens the block; when its sender is a member whose keys are not known yet, asks for them once. */
@@ -117,12 +113,12 @@ export class Intake {
     }
   }
 
-  /** Puts the data where it belongs. Null when it is there, a code when it never will be, `later` when time ran out. */
-  async #commit(opened: OpenedBlock, run: RunMark): Promise<RejectCode | 'later' | null> {
+  /** Puts the data where it belongs; a reject code when it never will be there, `later` when time ran out. */
+  async #commit(opened: OpenedBlock, run: RunMark): Promise<'committed' | 'later' | RejectCode> {
     for (;;) {
       try {
         await this.#commitOnce(opened, run);
-        return null;
+        return 'committed';
       } catch (thrown) {
         const problem = thrown instanceof SinkRefusal ? null : asProblem(thrown);
         if (problem?.code === 'sink-failed') {
@@ -130,7 +126,6 @@ export class Intake {
           if (await this.#options.waitForSink()) continue;
           return 'later';
         }
-        this.counters.rejects += 1;
         this.#options.notices.say(`a block of ${this.#sender(opened)} was refused: ${(thrown as Error).message}`);
         return problem ? rejectCodeOf(problem) : 'sink-refused';
       }
@@ -179,6 +174,22 @@ export class Intake {
     }
     for (const { seq } of records) run.records.add(seq, 1);
     this.counters.records += records.length;
+  }
+
+  /** Writes down what became of the block, in the run's mark and in the counters. */
+  #note(outcome: 'committed' | 'duplicate' | RejectCode, opened: OpenedBlock, run: RunMark): void {
+    if (outcome === 'duplicate') {
+      this.counters.duplicates += 1;
+      return;
+    }
+    if (outcome !== 'committed') {
+      this.counters.rejects += 1;
+      run.rejects.push({ blockSeq: opened.frame.blockSeq, code: outcome });
+      run.rejects.splice(0, run.rejects.length - MAX_RECEIPT_REJECTS);
+    }
+    run.blocks.add(opened.frame.blockSeq, 1);
+    this.counters.blocks += 1;
+    this.#reportMissing(opened, run);
   }
 
   #receipt(opened: OpenedBlock, mark: StreamMark, run: RunMark): ControlItem {

@@ -16,12 +16,11 @@ import { toHex } from '../../protocol/text.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
+import { Renewal } from '../lib/renewal.ts';
 import { type Clock, slots } from '../lib/slot-clock.ts';
 import type { Outbox } from './outbox.ts';
 import type { Sealer } from './sealer.ts';
 
-/** Roster and peer keys are fetched again after this many slots. */
-const SLOTS_BETWEEN_RENEWALS = 40;
 /** A block counts as lost this long after its time to live. */
 const GRACE_MS = 5_000;
 
@@ -58,10 +57,11 @@ export interface UplinkCounters {
 export class Uplink {
   readonly counters: UplinkCounters = { blocks: 0, idleBlocks: 0, failedSlots: 0, receipts: 0, receiptsRefused: 0 };
   readonly #options: UplinkOptions;
-  #renewIn = SLOTS_BETWEEN_RENEWALS;
+  readonly #renewal: Renewal;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#renewal = new Renewal(options.membership, () => options.recipients, options.onProblem);
   }
 
   /** Runs until `signal` aborts. */
@@ -77,27 +77,17 @@ export class Uplink {
     const { outbox, clock, sealer } = this.#options;
     outbox.packExpired(clock.now());
     try {
-      await this.#renewWhenDue();
+      await this.#renewal.slot();
       const missing = sealer.missing();
       if (missing.length > 0)
         throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
       await this.#exchange();
     } catch (thrown) {
       const problem = asProblem(thrown);
-      if (problem.code === 'not-available' || problem.code === 'no-recipient') this.#renewIn = 0;
+      this.#renewal.noteRefusal(problem);
       this.counters.failedSlots += 1;
       this.#options.onProblem(problem);
     }
-  }
-
-  /** Registers anew and refreshes roster and keys at fixed times, and after a refusal that this may mend. */
-  async #renewWhenDue(): Promise<void> {
-    this.#renewIn -= 1;
-    if (this.#renewIn >= 0) return;
-    this.#renewIn = SLOTS_BETWEEN_RENEWALS;
-    await this.#options.membership.renew();
-    const problems = await this.#options.membership.refreshPeers(this.#options.recipients);
-    for (const problem of problems) this.#options.onProblem(problem);
   }
 
   async #exchange(): Promise<void> {
