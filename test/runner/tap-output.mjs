@@ -7,11 +7,12 @@
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
- * @property {string[]} lines What tap printed about it.
+ * @property {string[]} lines What tap printed about it, without what passed.
  */
 
 const SUBTEST = /^( *)# Subtest: /;
 const POINT = /^( *)(not )?ok \d+(?: - (.*?))?(?: # (SKIP|TODO|time=).*)?$/;
+const UNREMARKABLE = /^ *(ok \d+|1\.\.\d+|# time=|$)/;
 
 /**
  * Counts the assertions of each test file. A file that fails without a failed assertion (it crashed, timed out, or
@@ -36,7 +37,7 @@ export class TapReader {
    * @returns {FileResult | undefined}
    */
   push(line) {
-    this.#current.lines.push(line);
+    if (!UNREMARKABLE.test(line)) this.#current.lines.push(line);
     if (this.#inDiagnostics || /^ *---$/.test(line)) {
       this.#inDiagnostics = !/^ *\.\.\.$/.test(line);
       return undefined;
