@@ -4,19 +4,19 @@ import type { Client } from './client.ts';
 import type { Notices } from './notices.ts';
 import { monotonicClock } from './slot-clock.ts';
 
-const RETRY_MS = 5_000;
+const RETRY_MS = 1_000;
 /** What time may mend: the relay is not up yet, or has not got the roster that lists this device. */
 const PASSING: readonly ProblemCode[] = ['relay-unreachable', 'not-in-roster', 'not-ready'];
 
 /**
- * Joins the site. A patient client waits for a relay that is away; everything else, and an impatient client's first
- * failure, is thrown. `peers` names the members whose keys the client will need, by the roster of that moment.
+ * Joins the site. Waits up to `patienceMs` for a relay that is away; everything else is thrown at once. `peers` names the members whose keys the client will need, by the roster of that moment.
  */
 export async function joinSite(
   client: Client,
   notices: Notices,
-  options: { patient: boolean; signal: AbortSignal; peers: () => Iterable<string> },
+  options: { patienceMs: number; signal: AbortSignal; peers: () => Iterable<string> },
 ): Promise<void> {
+  const giveUpMs = monotonicClock.now() + options.patienceMs;
   for (;;) {
     try {
       await client.membership.renew();
@@ -25,7 +25,8 @@ export async function joinSite(
       return;
     } catch (thrown) {
       const problem = asProblem(thrown);
-      if (!options.patient || !PASSING.includes(problem.code) || options.signal.aborted) throw problem;
+      const late = options.signal.aborted || monotonicClock.now() > giveUpMs;
+      if (late || !PASSING.includes(problem.code)) throw problem;
       notices.problem(problem);
       await monotonicClock.sleep(RETRY_MS, options.signal);
     }

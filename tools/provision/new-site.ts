@@ -62,7 +62,7 @@ export function createSite(engine: Engine, folder: string, site: NewSite): SiteF
       lanesUp: 1,
       lanesDown: 1,
       controlSize: CONTROL_BYTES,
-      logQuantum: 1,
+      logQuantum: 256,
     },
     devices: [],
     groups: {},

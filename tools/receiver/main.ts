@@ -46,7 +46,11 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
   const notices = new Notices('paramant-receiver');
   const stop = listenForStop();
   try {
-    await joinSite(client, notices, { patient: true, signal: stop.asked, peers: () => senders(client) });
+    await joinSite(client, notices, {
+      patienceMs: Number.POSITIVE_INFINITY,
+      signal: stop.asked,
+      peers: () => senders(client),
+    });
     return await run(args, client, sink, notices, stop);
   } finally {
     stop.dispose();

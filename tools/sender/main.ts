@@ -25,6 +25,8 @@ const DEFAULT_TTL_SECONDS = 3600;
 const OUTBOX_BYTES = 67_108_864;
 /** After SIGTERM, how long to go on until everything is delivered. */
 const DRAIN_MS = 30_000;
+/** With --once, how long to wait for a relay that does not answer. */
+const ONCE_PATIENCE_MS = 15_000;
 /** Problems that no later slot can mend: the sender stops with what it could not deliver. */
 const FATAL: readonly ProblemCode[] = ['file-invalid', 'revoked'];
 
@@ -70,7 +72,11 @@ async function send(args: Arguments, engine: Engine): Promise<number> {
   const stop = listenForStop();
   try {
     const peers = (): string[] => chosenRoute(args, client).recipients.map(({ did }) => did);
-    await joinSite(client, notices, { patient: !args.flag('once'), signal: stop.asked, peers });
+    await joinSite(client, notices, {
+      patienceMs: args.flag('once') ? ONCE_PATIENCE_MS : Number.POSITIVE_INFINITY,
+      signal: stop.asked,
+      peers,
+    });
     return await stream(args, client, notices, stop);
   } finally {
     stop.dispose();
