@@ -9,6 +9,7 @@ import {
   operatorKeys,
   type Roster,
   routeOf,
+  sendersTo,
 } from '../../protocol/roster.ts';
 import { refuses, sameBytes } from '../fixtures/protocol.ts';
 import { makeSite } from '../fixtures/site.ts';
@@ -80,6 +81,15 @@ t.test('a route can be narrowed, not widened', async (t) => {
   refuses(t, 'not-routed', () => narrowedRoute(single, 'plc-A1', ['dashboard']));
   refuses(t, 'not-routed', () => narrowedRoute(single, 'plc-A1', ['auditor', 'nobody']));
   refuses(t, 'not-in-roster', () => narrowedRoute(single, 'plc-A1', ['unheard-of']));
+});
+
+t.test('the senders of a receiver are those whose route leads to it', async (t) => {
+  const names = (receiver: string, changes: Partial<Roster> = {}) =>
+    sendersTo(roster(changes), receiver).map((entry) => entry.name);
+  t.same(names('historian'), ['plc-A1'], 'through a group');
+  t.same(names('auditor'), [], 'who may not receive has no senders');
+  const routes = [{ from: 'historian', to: ['dashboard'] }];
+  t.same(names('dashboard', { routes }), [], 'who may not send is none');
 });
 
 t.test('a roster whose names lead nowhere is refused', async (t) => {
