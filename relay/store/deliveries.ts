@@ -208,11 +208,14 @@ export class Deliveries {
     return transfer.end!.state;
   }
 
-  /** Takes every open view from a reader that may no longer read. */
-  dropReader(now: number, reader: string): void {
+  /** Takes every open view from the readers that may no longer read. */
+  dropReaders(now: number, mayRead: (did: string) => boolean): void {
     this.settle(now);
-    for (const { transfer, view } of this.#ledger.inbox(reader)) this.#endView(now, transfer, view, 'expired');
-    this.#turns.forget(reader);
+    for (const transfer of this.#ledger.held()) {
+      for (const view of transfer.views.values()) {
+        if (isOpen(view) && !mayRead(view.recipient)) this.#endView(now, transfer, view, 'expired');
+      }
+    }
   }
 
   /** Burns everything: the relay stops. */

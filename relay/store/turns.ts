@@ -19,8 +19,4 @@ export class Turns {
     this.#claims += 1;
     this.#served.set(reader, served.set(sender, this.#claims));
   }
-
-  forget(reader: string): void {
-    this.#served.delete(reader);
-  }
 }

@@ -244,10 +244,10 @@ t.test('what cannot be admitted, and what was given up', async (t) => {
 t.test('a reader that is dropped leaves the block to the others', async (t) => {
   const { slab, store, put } = makeStore();
   put(0, ['A', 'B'], { views: 1 });
-  store.dropReader(0, 'A');
+  store.dropReaders(0, (did) => did !== 'A');
   t.equal(store.claim(0, 'A', 's', 9), undefined);
   t.equal(store.claim(0, 'B', 's', 9)?.transferId, '1');
-  store.dropReader(0, 'B');
+  store.dropReaders(0, () => false);
   t.equal(slab.count().used, 0, 'it may have read, so the one view is used up');
   t.equal(store.status(0, 'S', '1')?.state, 'expired');
 });

@@ -1,0 +1,42 @@
+/** The shared state of a relay that serves a site. Made once by service.ts; routes read it and change it by methods. */
+import type { RelayConfig } from '../protocol/config.ts';
+import type { Engine } from '../protocol/engine/engine.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Receipts } from './receipts.ts';
+import type { Registry } from './registry.ts';
+import type { RosterStore } from './roster-store.ts';
+import type { Deliveries } from './store/deliveries.ts';
+import type { Slab } from './store/slab.ts';
+
+export interface Conduit {
+  readonly engine: Engine;
+  readonly config: RelayConfig;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** 16 random bytes of this run: a new value tells clients that what was held is gone. */
+  readonly epoch: Uint8Array;
+  readonly roster: RosterStore;
+  readonly registry: Registry;
+  readonly slab: Slab;
+  readonly deliveries: Deliveries;
+  readonly receipts: Receipts;
+  /**
+   * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
+   * takes exactly the work of answering with a block; on the wire TLS makes each look new.
+   */
+  readonly cover: Buffer;
+  /** Monotonic milliseconds. */
+  now(): number;
+}
+
+/** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
+export function enforceRoster({ registry, deliveries, roster, now }: Conduit): void {
+  registry.enforce();
+  deliveries.dropReaders(now(), (did) => roster.member(did)?.roles.includes('receive') ?? false);
+}
+
+/** How long a body may take. */
+export function bodyMs({ config }: Pick<Conduit, 'config'>): number {
+  return config.limits.bodySeconds * 1000;
+}

@@ -1,0 +1,56 @@
+/** The relay's word on itself: ready or not, and what an operator should know. */
+import { toHex } from '../protocol/text.ts';
+import type { Conduit } from './conduit.ts';
+import type { Version } from './version.ts';
+
+export interface Health {
+  readonly status: 'ready' | 'not-ready';
+  /** Why it is not ready. */
+  readonly reasons: readonly string[];
+  /** What works but should be mended. */
+  readonly notices: readonly string[];
+  readonly name: string;
+  readonly software: string;
+  readonly uptimeSeconds: number;
+  readonly epoch?: string;
+  readonly rosterVersion?: number;
+  readonly blockBytes?: number;
+  readonly slots?: Readonly<Record<'free' | 'used' | 'burning', number>>;
+  readonly registeredDevices?: number;
+}
+
+/** `conduit` is null while no site is configured. */
+export function healthOf(name: string, version: Version, uptimeMs: number, conduit: Conduit | null): Health {
+  const base = {
+    name,
+    software: `${version.name} ${version.version}`,
+    uptimeSeconds: Math.floor(uptimeMs / 1000),
+  };
+  if (!conduit) {
+    const reasons = ['no site is configured: give a configuration file with the section "site"'];
+    return { status: 'not-ready', reasons, notices: [], ...base };
+  }
+  return {
+    status: 'ready',
+    reasons: [],
+    notices: noticesOf(conduit),
+    ...base,
+    epoch: toHex(conduit.epoch),
+    rosterVersion: conduit.roster.current.version,
+    blockBytes: conduit.slab.blockBytes,
+    slots: conduit.slab.count(),
+    registeredDevices: conduit.registry.size,
+  };
+}
+
+function noticesOf({ roster, slab }: Conduit): string[] {
+  const notices: string[] = [];
+  if (roster.unrostered > 0) {
+    notices.push(`${roster.unrostered} revocations stand in no roster: publish one, and put it into the site's file`);
+  }
+  if (roster.publishedSinceStart) {
+    notices.push(`roster ${roster.current.version} came after the start: put it into the site's file`);
+  }
+  if (slab.count().free === 0) notices.push('every slot is in use');
+  return notices;
+}

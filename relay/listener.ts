@@ -1,0 +1,161 @@
+/**
+ * One listener: one server on one address in one zone that serves the calls of its list and nothing else. Whatever
+ * else comes (another call, another method, a bad URL, bytes that are not HTTP) gets the answer of strangers.
+ */
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ListenerConfig, RelayConfig } from '../protocol/config.ts';
+import { asProblem, Problem } from '../protocol/problem.ts';
+import { authenticate, type ZoneGate } from './auth.ts';
+import type { RelayIdentity } from './identity.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { refuse, refuseNotHttp } from './problem-reply.ts';
+import type { Registry } from './registry.ts';
+import type { Route } from './routes/route.ts';
+import { tlsOptions } from './tls-options.ts';
+import type { Version } from './version.ts';
+
+const HEADERS_MS = 10_000;
+const MAX_HEADER_BYTES = 8192;
+const MAX_HEADERS = 32;
+/** An idle connection outlives at least two intervals, since a device holds one for all its exchanges. */
+const MIN_KEEP_ALIVE_MS = 75_000;
+/** How long requests under way may still take when the relay stops. */
+const STOP_MS = 2000;
+
+export interface ListenerOptions {
+  readonly listener: ListenerConfig;
+  /** All routes of the relay; only those on the listener's list are served. */
+  readonly routes: readonly Route[];
+  readonly zone: ZoneGate;
+  /** Null while the relay serves no site: then no route needs it. */
+  readonly registry: Registry | null;
+  readonly limits: RelayConfig['limits'];
+  /** The sector's interval, for keep-alive and Retry-After. */
+  readonly intervalMs: number;
+  readonly identity: RelayIdentity;
+  readonly version: Version;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface OpenListener {
+  readonly zone: ListenerConfig['zone'];
+  readonly address: string;
+  readonly port: number;
+  readonly tls: ListenerConfig['tls'];
+  close(): Promise<void>;
+}
+
+/** Binds and serves; refuses `config-invalid` when the address cannot be bound. */
+export async function openListener(options: ListenerOptions): Promise<OpenListener> {
+  const { zone, address, port, tls } = options.listener;
+  const app = await buildListener(options);
+  await app.listen({ host: address, port }).catch((error: NodeJS.ErrnoException) => {
+    throw new Problem('config-invalid', `${address} port ${port} cannot be bound (${error.code})`);
+  });
+  const bound = app.server.address() as AddressInfo;
+  return { zone, address, port: bound.port, tls, close: () => closeApp(app) };
+}
+
+/** The listener's application, not bound yet. */
+export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
+  const { listener, limits, intervalMs, log, metrics } = options;
+  const refusing = { bodyMs: limits.bodySeconds * 1000, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
+
+  const refuseAny = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): Promise<void> => {
+    const problem = asProblem(thrown);
+    const { code, detail } = problem;
+    const call = request.routeOptions?.config?.url ?? 'unknown';
+    metrics.refusal(code);
+    log[code === 'internal' ? 'error' : 'warn'](
+      { zone: listener.zone, call, peer: request.ip, code, detail },
+      'refused',
+    );
+    return refuse(request, reply, problem, refusing);
+  };
+
+  const app = fastify({
+    serverFactory: (handler) => makeServer(options, handler),
+    logger: false,
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, request, reply) => void refuseAny(request, reply, unknownCall(error.code)),
+    clientErrorHandler: (_error, socket) => refuseNotHttp(socket as Socket),
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null)); // bodies are read by who checked the caller
+  app.setValidatorCompiler(() => () => true); // schemas describe; protocol/ checks
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler((error, request, reply) => refuseAny(request, reply, error));
+  app.setNotFoundHandler((request, reply) => refuseAny(request, reply, unknownCall(request.method)));
+  await app.register(swagger, { openapi: describeListener(options) });
+  for (const route of options.routes) {
+    if (listener.calls.includes(route.call)) serve(app, route, options);
+  }
+  await app.ready();
+  return app;
+}
+
+function serve(app: FastifyInstance, route: Route, { zone, registry }: ListenerOptions): void {
+  const { method, url, schema } = route;
+  app.route({
+    method,
+    url,
+    schema,
+    async handler(request, reply) {
+      if (route.allowed === 'anyone') return route.handle({ request, reply, zone });
+      const member = () => authenticate(registry!, request.headers.authorization, route.allowed, zone);
+      member();
+      return route.handle({ request, reply, zone, member });
+    },
+  });
+}
+
+function makeServer(
+  { listener, limits, intervalMs, identity, log }: ListenerOptions,
+  handler: (request: http.IncomingMessage, response: http.ServerResponse) => void,
+): http.Server {
+  const bounds = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: HEADERS_MS + limits.bodySeconds * 1000,
+    keepAliveTimeout: Math.max(MIN_KEEP_ALIVE_MS, 2 * intervalMs),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    connectionsCheckingInterval: 5000,
+  };
+  const server =
+    listener.tls === 'off'
+      ? http.createServer(bounds, handler)
+      : https.createServer({ ...bounds, ...tlsOptions(listener.tls, identity) }, handler);
+  server.maxHeadersCount = MAX_HEADERS;
+  server.maxConnections = limits.connections;
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
+    log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
+  });
+  return server as http.Server;
+}
+
+async function closeApp(app: FastifyInstance): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), STOP_MS);
+  await app.close();
+  clearTimeout(force);
+}
+
+function unknownCall(what: string): Problem {
+  return new Problem('not-available', `this listener serves no such call (${what})`);
+}
+
+function describeListener({ listener, version }: ListenerOptions) {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: `Ghost Pipe relay, zone ${listener.zone}`,
+      description: 'The calls of this listener. Everything else gets the problem not-available.',
+      version: version.version,
+    },
+    components: { securitySchemes: { apiKey: { type: 'http' as const, scheme: 'bearer' } } },
+  };
+}

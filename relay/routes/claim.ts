@@ -1,0 +1,123 @@
+/** The receiver's uniform exchange: it says what became of blocks, and gets the next one or a cover. */
+import {
+  CONTROL_BYTES,
+  type ControlItem,
+  encodeControl,
+  fillControl,
+  itemOf,
+  parseControl,
+} from '../../protocol/control.ts';
+import { ackCommit } from '../../protocol/envelope.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import { fromHex, toHex } from '../../protocol/text.ts';
+import { readBody } from '../body.ts';
+import { bodyMs, type Conduit } from '../conduit.ts';
+import { OCTETS, sendControl, streamParts } from '../octet-reply.ts';
+import type { Member } from '../registry.ts';
+import type { Lease } from '../store/deliveries.ts';
+import { describe, type MemberExchange, type MemberRoute, octets, requireType } from './route.ts';
+
+/** The transfer id of a problem that is about no transfer. */
+const NO_TRANSFER = new Uint8Array(16);
+
+export function claimRoutes(conduit: Conduit): MemberRoute[] {
+  const body = octets('A control frame: session, then acks, rejects and receipts.', CONTROL_BYTES);
+  return [
+    {
+      call: 'claim',
+      method: 'POST',
+      url: '/v2/claim',
+      allowed: 'receive',
+      schema: describe('Acknowledge, then lease the next block; a cover comes when there is none.', {
+        body,
+        response: { 200: octets('Block or cover, then a control frame.', conduit.slab.blockBytes + CONTROL_BYTES) },
+      }),
+      handle: (exchange) => claim(conduit, exchange),
+    },
+    {
+      call: 'ack',
+      method: 'POST',
+      url: '/v2/ack',
+      allowed: 'receive',
+      schema: describe('Acknowledge without leasing anything.', {
+        body,
+        response: { 200: octets('A control frame: epoch, then a status or problem for each item.', CONTROL_BYTES) },
+      }),
+      async handle(exchange) {
+        const items = await receiveControl(conduit, exchange);
+        const said = settle(conduit, exchange.member(), items);
+        return sendControl(exchange.reply, 200, fillControl([epoch(conduit), ...said]).fits);
+      },
+    },
+  ];
+}
+
+async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
+  const items = await receiveControl(conduit, exchange);
+  const session = itemOf(items, 'session');
+  if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
+  const reader = exchange.member();
+  const said = settle(conduit, reader, items);
+  const { did } = reader.device;
+  const lease = conduit.deliveries.claim(conduit.now(), did, toHex(session.sessionId), session.maxLeases);
+  if (!lease) conduit.metrics.cover();
+  const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
+  const frame = encodeControl(fillControl([epoch(conduit), given, ...said]).fits);
+  const block = lease?.bytes ?? conduit.cover;
+  return streamParts(exchange.reply, [block, frame], bodyMs(conduit), () => lease?.release());
+}
+
+async function receiveControl(conduit: Conduit, { request }: MemberExchange): Promise<ControlItem[]> {
+  requireType(request, OCTETS);
+  return parseControl(await readBody(request.raw, CONTROL_BYTES, bodyMs(conduit)));
+}
+
+/** Does what the items say, one after the other; each answer is a status, or a problem that stops no other item. */
+function settle(conduit: Conduit, reader: Member, items: readonly ControlItem[]): ControlItem[] {
+  return items.flatMap((item) => {
+    try {
+      return settleOne(conduit, reader, item);
+    } catch (thrown) {
+      const { code, detail } = asProblem(thrown);
+      conduit.metrics.refusal(code);
+      conduit.log.warn({ device: reader.device.name, item: item.type, code, detail }, 'refused an item');
+      const transferId = 'transferId' in item ? item.transferId : NO_TRANSFER;
+      return [{ type: 'problem', transferId, code }];
+    }
+  });
+}
+
+function settleOne(conduit: Conduit, reader: Member, item: ControlItem): ControlItem[] {
+  const { deliveries, engine, receipts } = conduit;
+  const { did } = reader.device;
+  switch (item.type) {
+    case 'ack': {
+      const commit = ackCommit(engine, item.ackSecret);
+      const state = deliveries.ack(conduit.now(), did, toHex(item.transferId), commit);
+      return [{ type: 'status', transferId: item.transferId, state }];
+    }
+    case 'reject': {
+      const state = deliveries.reject(conduit.now(), did, toHex(item.transferId), item.code);
+      return [{ type: 'status', transferId: item.transferId, state }];
+    }
+    case 'receipt':
+      receipts.take(reader, item.bytes);
+      return [];
+    default:
+      return [];
+  }
+}
+
+function epoch(conduit: Conduit): ControlItem {
+  return { type: 'epoch', epochId: conduit.epoch };
+}
+
+function leaseItem(lease: Lease): ControlItem {
+  return {
+    type: 'lease',
+    transferId: fromHex(lease.transferId, 16),
+    blockSha256: fromHex(lease.hash, 32),
+    attempt: lease.attempt,
+    leaseMs: lease.leaseMs,
+  };
+}

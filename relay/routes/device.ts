@@ -1,0 +1,103 @@
+/** What every device needs before data flows: to be registered, others' keys, the roster. */
+import { parseJson } from '../../protocol/canonical.ts';
+import { apiKeyHash, didDocument } from '../../protocol/identity.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import { openRegistration, REGISTRATION_LIMIT, type Registration } from '../../protocol/registration.ts';
+import { operatorKeys } from '../../protocol/roster.ts';
+import { toHex } from '../../protocol/text.ts';
+import { bearerKey } from '../auth.ts';
+import { readBody } from '../body.ts';
+import { bodyMs, type Conduit } from '../conduit.ts';
+import { describe, type Exchange, json, parameter, type Route, requireType, strings } from './route.ts';
+
+export function deviceRoutes(conduit: Conduit): Route[] {
+  return [
+    {
+      call: 'register',
+      method: 'POST',
+      url: '/v2/did/register',
+      allowed: 'anyone',
+      schema: describe('Register a device with its grant; the API key must be the one that the grant names.', {
+        body: json('Identity document, grant, key statement.', { identity: {}, grant: {}, keyStatement: {} }),
+        response: { 200: json('What the roster says of the device.', REGISTERED) },
+      }),
+      handle: (exchange) => register(conduit, exchange),
+    },
+    {
+      call: 'did',
+      method: 'GET',
+      url: '/v2/did/:did',
+      allowed: 'device',
+      schema: describe('Identity, DID document (W3C DID Core) and key statement of a registered device.', {
+        params: strings({ did: '^did:paramant:[1-9A-HJ-NP-Za-km-z]+$' }),
+        response: { 200: json('To be verified by who asked.', { identity: {}, didDocument: {}, keyStatement: {} }) },
+      }),
+      handle({ request }) {
+        const found = conduit.registry.withDid(parameter(request, 'did'));
+        if (!found) throw new Problem('not-available', 'no device with this identifier is registered');
+        const { identity, statementDocument } = found.registration;
+        return { identity, didDocument: didDocument(identity), keyStatement: statementDocument };
+      },
+    },
+    {
+      call: 'roster',
+      method: 'GET',
+      url: '/v2/roster',
+      allowed: 'device',
+      schema: describe('The roster in force, byte for byte as the operator signed it.', {
+        response: { 200: json('The signed roster.', { signed: {}, signatures: {} }) },
+      }),
+      handle: ({ reply }) => reply.header('content-type', 'application/json').send(Buffer.from(conduit.roster.bytes)),
+    },
+  ];
+}
+
+async function register(conduit: Conduit, { request, zone }: Exchange): Promise<object> {
+  const { roster, registry, log } = conduit;
+  const registration = await proved(conduit, request);
+  const entry = roster.member(registration.grant.did);
+  if (entry && !zone.admits(entry.zone)) {
+    throw new Problem('not-available', `${entry.name} is of zone ${entry.zone} and registered in zone ${zone.name}`);
+  }
+  // The caller is a device of this site and in its place: it is told what is wrong.
+  const { device } = registry.register(registration);
+  log.info({ device: device.name, did: device.did, generation: registration.statement.generation }, 'registered');
+  return {
+    did: device.did,
+    name: device.name,
+    roles: device.roles,
+    zone: device.zone,
+    siteId: roster.current.siteId,
+    rosterVersion: roster.current.version,
+    epoch: toHex(conduit.epoch),
+  };
+}
+
+/** Opens a registration and holds the grant against the API key; whatever fails is `not-available` to the caller. */
+async function proved(conduit: Conduit, request: Exchange['request']): Promise<Registration> {
+  const { engine, roster } = conduit;
+  try {
+    const apiKey = bearerKey(request.headers.authorization);
+    requireType(request, 'application/json');
+    const value = parseJson(await readBody(request.raw, REGISTRATION_LIMIT, bodyMs(conduit)), REGISTRATION_LIMIT);
+    const trust = { operatorKeys: operatorKeys(roster.current), siteId: roster.current.siteId };
+    const registration = openRegistration(engine, value, trust);
+    if (registration.grant.apiKeyHash !== apiKeyHash(engine, apiKey)) {
+      throw new Problem('signature-invalid', 'the grant names another API key');
+    }
+    return registration;
+  } catch (thrown) {
+    const { code, detail } = asProblem(thrown);
+    throw new Problem('not-available', `registration refused: ${code}: ${detail}`);
+  }
+}
+
+const REGISTERED = {
+  did: { type: 'string' },
+  name: { type: 'string' },
+  roles: { type: 'array', items: { type: 'string' } },
+  zone: { type: 'string' },
+  siteId: { type: 'string' },
+  rosterVersion: { type: 'integer' },
+  epoch: { type: 'string' },
+};

@@ -1,0 +1,148 @@
+/** The sender's calls: hand in a block, ask what became of it, take it back. */
+import { parseHeader } from '../../protocol/block.ts';
+import { CONTROL_BYTES } from '../../protocol/control.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import { fromHex } from '../../protocol/text.ts';
+import { receiveBlock } from '../body.ts';
+import { bodyMs, type Conduit } from '../conduit.ts';
+import { OCTETS, sendControl } from '../octet-reply.ts';
+import { recipientsOf } from '../recipients.ts';
+import type { Member } from '../registry.ts';
+import type { Accepted } from '../store/deliveries.ts';
+import type { Slot } from '../store/slab.ts';
+import {
+  describe,
+  json,
+  type MemberExchange,
+  type MemberRoute,
+  octets,
+  parameter,
+  requireType,
+  strings,
+} from './route.ts';
+
+const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
+
+/** What fits into a control frame beside epoch and transfer id. */
+const RECEIPTS_PER_ANSWER = 8;
+
+export function submitRoutes(conduit: Conduit): MemberRoute[] {
+  const { blockBytes } = conduit.slab;
+  return [
+    {
+      call: 'inbound',
+      method: 'POST',
+      url: '/v2/inbound',
+      allowed: 'send',
+      schema: describe('Submit one block; the answer carries waiting delivery receipts.', {
+        body: octets('The block.', blockBytes),
+        response: { 201: octets('A control frame: epoch, accepted, receipts.', CONTROL_BYTES) },
+      }),
+      handle: (exchange) => submit(conduit, exchange),
+    },
+    {
+      call: 'status',
+      method: 'GET',
+      url: '/v2/status/:id',
+      allowed: 'send',
+      schema: describe('What became of a transfer of this sender.', {
+        params: TRANSFER,
+        response: { 200: json('State of the transfer and of each view.', REPORT) },
+      }),
+      handle({ request, member }) {
+        const report = conduit.deliveries.status(conduit.now(), member().device.did, parameter(request, 'id'));
+        if (!report) throw new Problem('not-available', 'no such transfer of this sender');
+        return report;
+      },
+    },
+    {
+      call: 'delete',
+      method: 'DELETE',
+      url: '/v2/inbound/:id',
+      allowed: 'send',
+      schema: describe('Burn a transfer of this sender, unless it already ended.', {
+        params: TRANSFER,
+        response: { 200: json('How the transfer ended.', { id: { type: 'string' }, state: { type: 'string' } }) },
+      }),
+      handle({ request, member }) {
+        const id = parameter(request, 'id');
+        const state = conduit.deliveries.remove(conduit.now(), member().device.did, id);
+        if (!state) throw new Problem('not-available', 'no such transfer of this sender');
+        return { id, state };
+      },
+    },
+  ];
+}
+
+async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
+  requireType(exchange.request, OCTETS);
+  const { did } = exchange.member().device;
+  const accepted = await receive(conduit, exchange, did);
+  return sendControl(exchange.reply, 201, [
+    { type: 'epoch', epochId: conduit.epoch },
+    { type: 'accepted', transferId: fromHex(accepted.transferId, 16), repeated: accepted.repeated },
+    ...conduit.receipts.next(did, RECEIPTS_PER_ANSWER).map((bytes) => ({ type: 'receipt' as const, bytes })),
+  ]);
+}
+
+/**
+ * Receives a block and takes it into the store. A block is hashed even when there is no room for it, since one that
+ * is held already needs none. Whatever goes wrong, the slot is given back.
+ */
+async function receive(conduit: Conduit, { request, member }: MemberExchange, did: string): Promise<Accepted> {
+  const { deliveries, slab, metrics } = conduit;
+  const room = admit(conduit, did);
+  const slot = room instanceof Problem ? null : room;
+  try {
+    const hash = await receiveBlock(request.raw, slot?.bytes ?? null, slab.blockBytes, bodyMs(conduit));
+    // From here to the end nothing waits: what is looked up cannot change before it is used.
+    const sender = member();
+    const repeated = deliveries.repeated(conduit.now(), did, hash);
+    if (repeated) {
+      if (slot) deliveries.abandon(did, slot);
+      metrics.repeated();
+      return repeated;
+    }
+    if (room instanceof Problem) throw room;
+    return accept(conduit, sender, room, hash);
+  } catch (thrown) {
+    if (slot) deliveries.abandon(did, slot);
+    throw thrown;
+  }
+}
+
+function accept(conduit: Conduit, sender: Member, slot: Slot, hash: string): Accepted {
+  const header = parseHeader(slot.bytes);
+  const { maxTtlSeconds } = conduit.config.limits;
+  const recipients = recipientsOf(header, sender, { ...conduit, maxTtlSeconds });
+  return conduit.deliveries.submit(conduit.now(), {
+    sender: sender.device.did,
+    slot,
+    hash,
+    views: header.views,
+    burnAtClaim: header.burnAtClaim,
+    ttlMs: header.ttlSeconds * 1000,
+    recipients,
+  });
+}
+
+function admit({ deliveries }: Conduit, did: string): Slot | Problem {
+  try {
+    return deliveries.admit(did);
+  } catch (thrown) {
+    return asProblem(thrown);
+  }
+}
+
+const REPORT = {
+  id: { type: 'string' },
+  state: { type: 'string' },
+  attempts: { type: 'integer' },
+  views: {
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: { recipient: { type: 'string' }, state: { type: 'string' }, code: { type: 'string' } },
+    },
+  },
+};

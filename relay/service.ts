@@ -1,0 +1,193 @@
+/** The assembly: the one place that makes a relay's parts and wires them. */
+import { readFile, stat } from 'node:fs/promises';
+import type { RelayConfig } from '../protocol/config.ts';
+import { type Engine, SEED_BYTES } from '../protocol/engine/engine.ts';
+import { Problem } from '../protocol/problem.ts';
+import { ROSTER } from '../protocol/roster.ts';
+import { toHex } from '../protocol/text.ts';
+import { zoneGate } from './auth.ts';
+import type { Conduit } from './conduit.ts';
+import { entitlementsOf } from './entitlements.ts';
+import { healthOf } from './health.ts';
+import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
+import { type OpenListener, openListener } from './listener.ts';
+import { type Log, makeLog } from './log.ts';
+import { type Levels, type Metrics, makeMetrics } from './metrics.ts';
+import { Receipts } from './receipts.ts';
+import { Registry } from './registry.ts';
+import { RosterStore } from './roster-store.ts';
+import { claimRoutes } from './routes/claim.ts';
+import { deviceRoutes } from './routes/device.ts';
+import { monitorRoutes } from './routes/monitor.ts';
+import { operatorRoutes } from './routes/operator.ts';
+import { outboundRoutes } from './routes/outbound.ts';
+import type { Route } from './routes/route.ts';
+import { submitRoutes } from './routes/submit.ts';
+import { Deliveries } from './store/deliveries.ts';
+import type { DeliveryEvent } from './store/event.ts';
+import { Slab } from './store/slab.ts';
+import { readVersion } from './version.ts';
+
+/** How often states are brought up to date while nobody calls. */
+const SETTLE_MS = 1000;
+/** Keep-alive and Retry-After of a relay that serves no site. */
+const IDLE_INTERVAL_MS = 15_000;
+
+export interface RelayOptions {
+  readonly engine: Engine;
+  /** Monotonic milliseconds; the process's own clock when left out. */
+  readonly now?: () => number;
+  readonly log?: Log;
+  /** Told of everything that happens to a transfer, after it happened. */
+  readonly onDelivery?: (event: DeliveryEvent) => void;
+}
+
+/** A relay that listens. */
+export interface Relay {
+  readonly name: string;
+  readonly listeners: readonly Omit<OpenListener, 'close'>[];
+  /** Pin of the TLS key of `pq` listeners. */
+  readonly pin: string;
+  readonly logPin: string;
+  /** Null while no site is configured. */
+  readonly conduit: Conduit | null;
+  /** Stops listening, ends what is under way, and burns every block. */
+  close(): Promise<void>;
+}
+
+/** Starts a relay. Refuses `config-missing`, `config-invalid`, `file-invalid` and what a wrong roster is refused for. */
+export async function startRelay(config: RelayConfig, options: RelayOptions): Promise<Relay> {
+  const { engine, now = () => performance.now(), log = makeLog(config.logLevel) } = options;
+  const startedMs = now();
+  const version = await readVersion();
+  const identity = await loadIdentity(config, engine);
+
+  // 1. What is shared: with a site a conduit, without one nothing but the word that it is missing.
+  let conduit: Conduit | null = null;
+  const metrics = makeMetrics(() => levelsOf(conduit));
+  if (config.site) conduit = await makeConduit(config, config.site, { ...options, now, log, metrics });
+
+  // 2. The calls, and the listeners that serve them.
+  const health = () => healthOf(config.name, version, now() - startedMs, conduit);
+  const routes: Route[] = [...monitorRoutes(health, metrics), ...(conduit ? siteRoutes(conduit) : [])];
+  const listeners = await openAll(
+    config.listeners.map((listener) => ({
+      listener,
+      routes,
+      zone: zoneGate(listener, config.listeners),
+      registry: conduit?.registry ?? null,
+      limits: config.limits,
+      intervalMs: conduit?.roster.current.profile.intervalMs ?? IDLE_INTERVAL_MS,
+      identity,
+      version,
+      log,
+      metrics,
+    })),
+  );
+
+  // 3. Time passes for waiting blocks although nobody calls.
+  const timer = setInterval(() => conduit?.deliveries.settle(now()), SETTLE_MS);
+  timer.unref();
+  const places = listeners.map(({ close: _, ...place }) => place);
+  log.info({ name: config.name, listeners: places, pin: identity.tls.pin }, 'listening');
+  return {
+    name: config.name,
+    listeners: places,
+    pin: identity.tls.pin,
+    logPin: identity.logPin,
+    conduit,
+    async close() {
+      clearInterval(timer);
+      await Promise.all(listeners.map((listener) => listener.close()));
+      conduit?.deliveries.burnAll(now());
+      log.info({ name: config.name }, 'stopped');
+    },
+  };
+}
+
+async function loadIdentity(config: RelayConfig, engine: Engine): Promise<RelayIdentity> {
+  const seed = config.seedFile === null ? engine.random(SEED_BYTES) : await readSeedFile(config.seedFile);
+  const identity = relayIdentity(engine, seed, config.name);
+  seed.fill(0);
+  return identity;
+}
+
+async function makeConduit(
+  config: RelayConfig,
+  site: NonNullable<RelayConfig['site']>,
+  { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
+): Promise<Conduit> {
+  const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
+  const slab = new Slab(config.store.slots, roster.current.profile.blockSize);
+  const { leaseSeconds, leasesPerReader, slotsPerSender } = config.limits;
+  const limits = { leaseMs: leaseSeconds * 1000, leasesPerReader, slotsPerSender };
+  const deliveries = new Deliveries(
+    slab,
+    limits,
+    () => toHex(engine.random(16)),
+    (event) => {
+      metrics.delivery(event);
+      log.debug(event, 'transfer');
+      onDelivery?.(event);
+    },
+  );
+  return {
+    engine,
+    config,
+    log,
+    metrics,
+    epoch: engine.random(16),
+    roster,
+    registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
+    slab,
+    deliveries,
+    receipts: new Receipts(engine, roster),
+    cover: makeCover(engine, slab.blockBytes),
+    now,
+  };
+}
+
+async function readRosterFile(path: string): Promise<Uint8Array> {
+  const { size } = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new Problem('config-missing', `the roster file ${path} cannot be read (${error.code})`);
+  });
+  if (size > ROSTER.limit)
+    throw new Problem('file-invalid', `${path} has ${size} bytes, a roster at most ${ROSTER.limit}`);
+  return readFile(path);
+}
+
+function makeCover(engine: Engine, blockBytes: number): Buffer {
+  const cover = Buffer.from(engine.random(blockBytes).buffer);
+  cover[0] = 0;
+  return cover;
+}
+
+function siteRoutes(conduit: Conduit): Route[] {
+  return [
+    ...submitRoutes(conduit),
+    ...claimRoutes(conduit),
+    ...outboundRoutes(conduit),
+    ...deviceRoutes(conduit),
+    ...operatorRoutes(conduit),
+  ];
+}
+
+/** Opens all or none. */
+async function openAll(wanted: readonly Parameters<typeof openListener>[0][]): Promise<OpenListener[]> {
+  const open: OpenListener[] = [];
+  try {
+    for (const options of wanted) open.push(await openListener(options));
+    return open;
+  } catch (thrown) {
+    await Promise.all(open.map((listener) => listener.close()));
+    throw thrown;
+  }
+}
+
+function levelsOf(conduit: Conduit | null): Levels {
+  return {
+    slots: conduit?.slab.count() ?? { free: 0, used: 0, burning: 0 },
+    registeredDevices: conduit?.registry.size ?? 0,
+    rosterVersion: conduit?.roster.current.version ?? 0,
+  };
+}
