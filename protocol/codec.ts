@@ -21,9 +21,24 @@ export function decode(codec: Codec, data: Uint8Array, plainBytes: number): Uint
   return plain;
 }
 
+/** What zlib returns with `info`, which its types leave out. `bytesWritten` is how much of the input it consumed. */
+interface Unpacked {
+  readonly buffer: Uint8Array;
+  readonly engine: { readonly bytesWritten: number };
+}
+
 function decompress(data: Uint8Array, plainBytes: number): Uint8Array {
+  const { buffer, engine } = unpack(data, plainBytes);
+  if (engine.bytesWritten !== data.length) {
+    throw new Problem('payload-invalid', `the zstd frame ends at byte ${engine.bytesWritten} of ${data.length}`);
+  }
+  return buffer;
+}
+
+function unpack(data: Uint8Array, plainBytes: number): Unpacked {
   try {
-    return zstdDecompressSync(data, { maxOutputLength: Math.max(1, plainBytes) });
+    const options = { maxOutputLength: Math.max(1, plainBytes), info: true };
+    return zstdDecompressSync(data, options) as unknown as Unpacked;
   } catch {
     throw new Problem('payload-invalid', `data is not zstd, or longer than the ${plainBytes} bytes the frame says`);
   }

@@ -17,6 +17,14 @@ t.test('what compresses is compressed, what does not is left alone', async (t) =
   sameBytes(t, decode(encode(new Uint8Array(0)).codec, new Uint8Array(0), 0), new Uint8Array(0));
 });
 
+t.test('a bomb does not get the memory that it asks for', async (t) => {
+  const bomb = zstdCompressSync(new Uint8Array(268_435_456));
+  const before = process.resourceUsage().maxRSS;
+  for (const plainBytes of [1, 65_536]) refuses(t, 'payload-invalid', () => decode('zstd', bomb, plainBytes));
+  const grownKiB = process.resourceUsage().maxRSS - before;
+  t.ok(grownKiB < 65_536, `${grownKiB} KiB more for 256 MiB of zeros`);
+});
+
 t.test('decoding is bounded by what the frame says', async (t) => {
   const bomb = zstdCompressSync(new Uint8Array(1_000_000));
   refuses(t, 'payload-invalid', () => decode('zstd', bomb, 999_999), 'one byte too many');
@@ -24,5 +32,7 @@ t.test('decoding is bounded by what the frame says', async (t) => {
   refuses(t, 'payload-invalid', () => decode('zstd', bomb, 1_000_001), 'one byte too few');
   refuses(t, 'payload-invalid', () => decode('zstd', Uint8Array.of(1, 2, 3), 3), 'no zstd');
   refuses(t, 'payload-invalid', () => decode('zstd', bomb.subarray(0, bomb.length - 1), 1_000_000), 'cut');
+  const twice = Buffer.concat([bomb, bomb]);
+  refuses(t, 'payload-invalid', () => decode('zstd', twice, 1_000_000), 'a second frame behind the first');
   refuses(t, 'payload-invalid', () => decode('identity', Uint8Array.of(1), 2), 'another length');
 });
