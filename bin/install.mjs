@@ -14,7 +14,10 @@ const OLDEST_NODE = 20;
 const PLATFORMS = ['linux-x64', 'linux-arm64'];
 
 /** Why nothing can run here: one sentence for the user, exit code 3. */
-export class CannotRun extends Error {}
+export class CannotRun extends Error {
+  /** @override */
+  name = 'CannotRun';
+}
 
 /**
  * Makes sure that the dependencies are those of the lock file, and gives the path of the pinned Node.
@@ -80,9 +83,8 @@ export function difference(wanted, installed, withTests) {
       if (lock.optional || lock.devOptional) continue;
       return `${path} ${lock.version} is missing`;
     }
-    if (found.version !== lock.version || found.integrity !== lock.integrity) {
-      return `${path} is ${found.version}, not the ${lock.version} of the lock file`;
-    }
+    if (found.version !== lock.version) return `${path} is ${found.version}, not the ${lock.version} of the lock file`;
+    if (found.integrity !== lock.integrity) return `${path} is not what the lock file pins`;
   }
   return '';
 }

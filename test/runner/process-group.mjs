@@ -8,64 +8,74 @@ const GRACE_MS = 5000;
 /**
  * @typedef {object} Ending
  * @property {number} code Exit code; 1 when a signal ended it.
- * @property {'done' | 'overtime' | 'interrupted'} how
- * @property {number[]} leftBehind Ids of processes of its group that outlived it (they were ended).
+ * @property {'done' | 'overtime' | 'interrupted' | 'stopped'} how
+ * @property {number[]} leftBehind Ids of processes of its group that outlived it when it ended by itself; they are
+ *   ended too.
  */
 
 /**
- * Runs a program to its end and hands every line of its output to `onLine`. Its group is ended after `limitMs`, and
- * when this process is interrupted. Rejects when the program cannot be started.
+ * Runs a program to its end and hands every line of its output to `onLine`. Its group is ended after `limitMs`, when
+ * `stop` says so, and when this process is interrupted. Rejects when the program cannot be started.
  * @param {string} program
  * @param {readonly string[]} args
- * @param {{ cwd: string, env: NodeJS.ProcessEnv, limitMs: number, onLine: (line: string) => void }} options
+ * @param {object} options
+ * @param {string} options.cwd
+ * @param {NodeJS.ProcessEnv} options.env
+ * @param {number} options.limitMs
+ * @param {(line: string) => void} options.onLine
+ * @param {AbortSignal} [options.stop]
  * @returns {Promise<Ending>}
  */
-export async function runGroup(program, args, { cwd, env, limitMs, onLine }) {
+export async function runGroup(program, args, { cwd, env, limitMs, onLine, stop }) {
   const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   /** @type {Ending} */
   const ending = { code: 1, how: 'done', leftBehind: [] };
-  /** @param {'overtime' | 'interrupted'} how */
+  const group = child.pid;
+  /** @param {Ending['how']} how */
   const end = (how) => {
     ending.how = how;
-    if (child.pid !== undefined) endGroup(child.pid);
+    endGroup(group);
   };
   const limit = setTimeout(end, limitMs, 'overtime');
   const interrupt = () => end('interrupted');
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const abandon = () => killGroup(group, 'SIGKILL');
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('exit', abandon);
+  stop?.addEventListener('abort', () => end('stopped'), { once: true });
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
   try {
     await new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', (code) => {
         ending.code = code ?? 1;
-        ending.leftBehind = membersOf(child.pid ?? 0);
         // One that lives on holds the output pipes open, and `close` would never come.
+        ending.leftBehind = ending.how === 'done' ? membersOf(group) : [];
         for (const id of ending.leftBehind) kill(id, 'SIGKILL');
       });
       child.on('close', resolve);
     });
   } finally {
     clearTimeout(limit);
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('exit', abandon);
   }
   return ending;
 }
 
 /**
  * Asks a whole group to end, and insists after a while.
- * @param {number} group
+ * @param {number | undefined} group
  */
 function endGroup(group) {
-  kill(-group, 'SIGTERM');
-  setTimeout(() => membersOf(group).length > 0 && kill(-group, 'SIGKILL'), GRACE_MS).unref();
+  killGroup(group, 'SIGTERM');
+  setTimeout(killGroup, GRACE_MS, group, 'SIGKILL').unref();
 }
 
 /**
  * Ids of the live processes of a group; dead ones that nobody has collected yet do not count.
- * @param {number} group
+ * @param {number | undefined} group
  * @returns {number[]}
  */
 function membersOf(group) {
+  if (group === undefined) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -87,6 +97,14 @@ function statOf(id) {
   } catch {
     return [];
   }
+}
+
+/**
+ * @param {number | undefined} group undefined when the program could not be started.
+ * @param {NodeJS.Signals} signal
+ */
+function killGroup(group, signal) {
+  if (group !== undefined && membersOf(group).length > 0) kill(-group, signal);
 }
 
 /**

@@ -62,14 +62,14 @@ async function runProgram(suite, { node, say }) {
  */
 async function runFiles(suite, { node, say }) {
   const files = testFiles(suite);
-  const reader = new TapReader();
-  rmSync(TAP_REPORT, { force: true });
-  const ending = await run(suite, node, [join(PROGRAMS, 'tap'), 'run', ...tapOptions(suite), ...files], (line) => {
-    const result = reader.push(line);
-    if (!result) return;
+  const reader = new TapReader((result) => {
     say(`  ${result.ok ? 'ok' : 'not ok'}: ${result.name} (${result.passed} passed, ${result.failed} failed)\n`);
     if (!result.ok) say(indented(result.lines));
   });
+  rmSync(TAP_REPORT, { force: true });
+  const args = [join(PROGRAMS, 'tap'), 'run', ...tapOptions(suite), ...files];
+  const ending = await run(suite, node, args, (line) => reader.push(line));
+  reader.end();
   if (suite.measured) keepCoverage(suite);
   const missing = files.filter((file) => !reader.files.some(({ name }) => name === file));
   for (const file of missing) say(`  not ok: ${file} gave no result\n`);

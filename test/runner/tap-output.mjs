@@ -19,38 +19,62 @@ const UNREMARKABLE = /^ *(ok \d+|1\.\.\d+|# time=|$)/;
  * ran another number of tests than it planned) counts as one failure, and so does a file without any assertion.
  */
 export class TapReader {
-  /** @type {FileResult[]} */
+  /**
+   * The files that have ended.
+   * @type {FileResult[]}
+   */
   files = [];
-  /** Lines of a file that has not ended yet. */
+  #current = emptyResult();
+  #onFile;
+  /** Indents at which a subtest has begun and its own result is still to come. */
+  #open = new Set();
+  #inDiagnostics = false;
+  /** The result of the current file has come; its diagnostics may follow. */
+  #ended = false;
+
+  /** @param {(result: FileResult) => void} onFile */
+  constructor(onFile) {
+    this.#onFile = onFile;
+  }
+
+  /** What was printed since the last file ended. */
   get rest() {
     return this.#current.lines;
   }
 
-  /** Indents at which a subtest has begun and its own result is still to come. */
-  #open = new Set();
-  #inDiagnostics = false;
-  #current = emptyResult();
-
-  /**
-   * Takes one line; gives the result of a test file when the line ends one.
-   * @param {string} line
-   * @returns {FileResult | undefined}
-   */
+  /** @param {string} line */
   push(line) {
+    const diagnostics = this.#inDiagnostics || /^ *---$/.test(line);
+    if (this.#ended && !diagnostics) this.end();
     if (!UNREMARKABLE.test(line)) this.#current.lines.push(line);
-    if (this.#inDiagnostics || /^ *---$/.test(line)) {
+    if (diagnostics) {
       this.#inDiagnostics = !/^ *\.\.\.$/.test(line);
-      return undefined;
+      return;
     }
     const subtest = SUBTEST.exec(line);
     if (subtest) this.#open.add(subtest[1]);
     const point = POINT.exec(line);
-    if (!point) return undefined;
+    if (!point) return;
     const [, indent = '', not, name = '', directive] = point;
     const isSubtest = this.#open.delete(indent);
-    if (indent === '') return this.#endFile(name, !not);
-    if (!isSubtest) this.#count(!not, directive);
-    return undefined;
+    if (indent === '') {
+      this.#current.name = name;
+      this.#current.ok = !not;
+      this.#ended = true;
+    } else if (!isSubtest) this.#count(!not, directive);
+  }
+
+  /** Ends the file whose result has come; to be called after the last line. */
+  end() {
+    if (!this.#ended) return;
+    const result = this.#current;
+    const empty = result.passed + result.failed + result.skipped === 0;
+    if (result.failed === 0 && (!result.ok || empty)) result.failed = 1;
+    result.ok = result.failed === 0;
+    this.files.push(result);
+    this.#current = emptyResult();
+    this.#ended = false;
+    this.#onFile(result);
   }
 
   /**
@@ -61,21 +85,6 @@ export class TapReader {
     if (directive === 'SKIP' || directive === 'TODO') this.#current.skipped++;
     else if (ok) this.#current.passed++;
     else this.#current.failed++;
-  }
-
-  /**
-   * @param {string} name
-   * @param {boolean} ok
-   * @returns {FileResult}
-   */
-  #endFile(name, ok) {
-    const result = { ...this.#current, name, ok };
-    const empty = result.passed + result.failed + result.skipped === 0;
-    if (result.failed === 0 && (!ok || empty)) result.failed = 1;
-    result.ok = result.failed === 0;
-    this.#current = emptyResult();
-    this.files.push(result);
-    return result;
   }
 }
 
