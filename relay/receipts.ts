@@ -36,7 +36,7 @@ export class Receipts {
    * Takes a receipt that `receiver` handed in. Refuses `receipt-invalid` for one that is not its own or does not
    * verify, and `not-in-roster` for an unknown sender. One that is not newer changes nothing.
    */
-  take(receiver: Member, bytes: Uint8Array): void {
+  keep(receiver: Member, bytes: Uint8Array): void {
     const receipt = verifyReceipt(this.#engine, bytes, receiver.registration.keys);
     const author = didOf(receipt.receiverDigest);
     if (author !== receiver.device.did) {

@@ -14,7 +14,7 @@ import { readBody } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
 import { OCTETS, sendControl, streamParts } from '../octet-reply.ts';
 import type { Member } from '../registry.ts';
-import type { Lease } from '../store/deliveries.ts';
+import type { Lease } from '../store/handover.ts';
 import { describe, type MemberExchange, type MemberRoute, octets, requireType } from './route.ts';
 
 /** The transfer id of a problem that is about no transfer. */
@@ -101,7 +101,7 @@ function settleOne(conduit: Conduit, reader: Member, item: ControlItem): Control
       return [{ type: 'status', transferId: item.transferId, state }];
     }
     case 'receipt':
-      receipts.take(reader, item.bytes);
+      receipts.keep(reader, item.bytes);
       return [];
     default:
       return [];

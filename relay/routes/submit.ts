@@ -8,7 +8,7 @@ import { bodyMs, type Conduit } from '../conduit.ts';
 import { OCTETS, sendControl } from '../octet-reply.ts';
 import { recipientsOf } from '../recipients.ts';
 import type { Member } from '../registry.ts';
-import type { Accepted } from '../store/deliveries.ts';
+import type { Accepted } from '../store/handover.ts';
 import type { Slot } from '../store/slab.ts';
 import {
   describe,

@@ -9,6 +9,7 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import type { TransferState } from '../../protocol/control.ts';
 import { Problem, type RejectCode } from '../../protocol/problem.ts';
 import type { DeliveryEvent } from './event.ts';
+import type { Accepted, Lease, Submission } from './handover.ts';
 import { type Found, Ledger } from './ledger.ts';
 import type { Slab, Slot } from './slab.ts';
 import {
@@ -29,33 +30,6 @@ export interface DeliveryLimits {
   readonly leaseMs: number;
   readonly leasesPerReader: number;
   readonly slotsPerSender: number;
-}
-
-/** A whole block in a slot that `admit` gave, and where it goes. */
-export interface Submission {
-  readonly sender: string;
-  readonly slot: Slot;
-  /** SHA-256 of the block in hex. */
-  readonly hash: string;
-  readonly views: number;
-  readonly burnAtClaim: boolean;
-  readonly ttlMs: number;
-  readonly recipients: readonly { readonly did: string; readonly ackCommit: Uint8Array }[];
-}
-
-export interface Accepted {
-  readonly transferId: string;
-  readonly repeated: boolean;
-}
-
-/** A block to be streamed to its reader. `release` must be called once the answer is over, however it ended. */
-export interface Lease {
-  readonly transferId: string;
-  readonly hash: string;
-  readonly attempt: number;
-  readonly leaseMs: number;
-  readonly bytes: Buffer;
-  release(): void;
 }
 
 export class Deliveries {
@@ -250,7 +224,7 @@ export class Deliveries {
     view.session = session;
     view.leaseEndsMs = Math.min(now + this.#limits.leaseMs, transfer.expiresMs);
     view.attempts += 1;
-    this.#turns.take(view.recipient, transfer.sender);
+    this.#turns.served(view.recipient, transfer.sender);
     this.#tell('leased', transfer, view);
     const lease = this.#stream(now, transfer, view);
     if (transfer.burnAtClaim) this.#endView(now, transfer, view, 'acked');

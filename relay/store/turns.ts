@@ -3,20 +3,20 @@ import type { Found } from './ledger.ts';
 
 export class Turns {
   /** For each reader, the number of the claim at which each sender was last served. */
-  readonly #served = new Map<string, Map<string, number>>();
+  readonly #lastServed = new Map<string, Map<string, number>>();
   #claims = 0;
 
   /** The view whose sender waits longest for its turn; among the views of one sender, the first given. */
   next(reader: string, waiting: readonly Found[]): Found | undefined {
-    const served = this.#served.get(reader);
-    const turnOf = ({ transfer }: Found) => served?.get(transfer.sender) ?? 0;
+    const senders = this.#lastServed.get(reader);
+    const turnOf = ({ transfer }: Found) => senders?.get(transfer.sender) ?? 0;
     return waiting.toSorted((a, b) => turnOf(a) - turnOf(b))[0]; // the sort is stable
   }
 
   /** Notes that `reader` was served from `sender`. */
-  take(reader: string, sender: string): void {
-    const served = this.#served.get(reader) ?? new Map<string, number>();
+  served(reader: string, sender: string): void {
+    const senders = this.#lastServed.get(reader) ?? new Map<string, number>();
     this.#claims += 1;
-    this.#served.set(reader, served.set(sender, this.#claims));
+    this.#lastServed.set(reader, senders.set(sender, this.#claims));
   }
 }
