@@ -42,9 +42,9 @@ async function main(words) {
   /** @param {string} text */
   const say = (text) => (request.json ? process.stderr : process.stdout).write(text);
   try {
-    const node = ensureInstalled({ withTests: true });
     const names = request.suites.map(({ name }) => name);
     ensurePackages(names, say);
+    const node = ensureInstalled({ withTests: true });
     ensureTapBuilt(node);
     forgetCoverage();
     const results = [];

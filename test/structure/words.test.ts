@@ -43,7 +43,7 @@ const RULES: readonly Rule[] = [
   },
   {
     why: 'only the delivery states take and burn blocks',
-    word: /\.(burn|take)\s*\(/,
+    word: /\bslab\.(burn|take|pin)\b|\.burn\b/i,
     where: /^relay\//,
     except: ['relay/store/deliveries.ts'],
   },
