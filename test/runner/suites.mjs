@@ -13,7 +13,7 @@
 /** @type {readonly Suite[]} */
 export const SUITES = [
   { name: 'check', what: 'types', command: ['tsc', '-p', '.'] },
-  { name: 'lint', what: 'style', command: ['biome', 'ci', '--error-on-warnings', '.'] },
+  { name: 'lint', what: 'style', command: ['biome', 'ci', '--colors=off', '--error-on-warnings', '.'] },
   { name: 'unit', what: 'each file by itself, in memory', folder: 'test/unit', jobs: 2, measured: true },
   { name: 'property', what: 'rules that hold for any input', folder: 'test/property', jobs: 2 },
   { name: 'vectors', what: 'fixed inputs and outputs of both engines', folder: 'test/vectors' },
