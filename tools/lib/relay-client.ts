@@ -10,7 +10,6 @@ import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 const JSON_LIMIT = 65_536;
-/** No byte in either direction for this long ends a request. */
 const IDLE_TIMEOUT_MS = 30_000;
 
 interface Request {
@@ -35,6 +34,8 @@ export interface RelayClientOptions {
   readonly apiKey?: string;
   /** Connections kept open: one for each exchange that may run at the same time. */
   readonly maxSockets?: number;
+  /** No byte in either direction for this long ends a request; 30 s when left out. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** One client of one relay. `close` ends its connections. */
@@ -42,11 +43,13 @@ export class RelayClient {
   readonly #peer: PinnedPeer;
   readonly #agent: https.Agent;
   readonly #apiKey: string | undefined;
+  readonly #idleTimeoutMs: number;
 
   constructor(options: RelayClientOptions) {
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, options.maxSockets ?? 2);
     this.#apiKey = options.apiKey;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
   }
 
   /** Presents a registration body; the answer is the relay's word and decides nothing by itself. */
@@ -133,6 +136,12 @@ export class RelayClient {
     return this.#json('GET', '/health');
   }
 
+  /** The relay's counters and gauges, as OpenMetrics text. */
+  async metrics(): Promise<string> {
+    const answer = await this.#exchange({ method: 'GET', path: '/metrics', limit: JSON_LIMIT });
+    return Buffer.from(answer).toString('utf8');
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -178,8 +187,8 @@ export class RelayClient {
           answer.on('error', (error) => reject(lost(this.#peer, error)));
         },
       );
-      call.setTimeout(IDLE_TIMEOUT_MS, () =>
-        call.destroy(new Problem('relay-unreachable', `no byte from the relay for ${IDLE_TIMEOUT_MS / 1000} s`)),
+      call.setTimeout(this.#idleTimeoutMs, () =>
+        call.destroy(new Problem('relay-unreachable', `no byte from the relay for ${this.#idleTimeoutMs / 1000} s`)),
       );
       call.on('error', (error) => reject(lost(this.#peer, error)));
       call.end(request.body);
@@ -222,5 +231,6 @@ function printable(text: string): string {
 function lost(peer: PinnedPeer, error: Error): Problem {
   if (error instanceof Problem) return error;
   const why = (error as NodeJS.ErrnoException).code ?? error.message;
+  if (why.startsWith('HPE_')) return new Problem('relay-answer-invalid', `the answer is not HTTP (${why})`);
   return new Problem('relay-unreachable', `the connection to ${peer.host}:${peer.port} broke (${why})`);
 }

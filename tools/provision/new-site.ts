@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { canonicalBytes } from '../../protocol/canonical.ts';
-import { type Call, type ListenerConfig, parseRelayConfig } from '../../protocol/config.ts';
+import { type Call, type ListenerConfig, parseRelayConfig, type RelayConfig } from '../../protocol/config.ts';
 import { CONTROL_BYTES } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { keysText, operatorKeyHash } from '../../protocol/identity.ts';
@@ -24,6 +24,8 @@ export interface NewSite {
   readonly intervalMs: number;
   /** Blocks that the relay holds at most. */
   readonly slots: number;
+  /** How much the relay logs; `info` when it is left out. */
+  readonly logLevel?: RelayConfig['logLevel'];
 }
 
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
@@ -75,19 +77,20 @@ export function createSite(engine: Engine, folder: string, site: NewSite): SiteF
   writeFileAtomic(rosterPath(folder, 1), rosterBytes, 0o644);
   writeFileAtomic(join(folder, 'relay', 'identity-seed'), `${toBase64Url(relaySeed)}\n`);
   writeFileAtomic(join(folder, 'relay', 'roster.json'), rosterBytes, 0o644);
-  writeFileAtomic(join(folder, 'relay', 'relay.yaml'), relayYaml(settings, site.slots), 0o644);
+  writeFileAtomic(join(folder, 'relay', 'relay.yaml'), relayYaml(settings, site), 0o644);
   writeSettings(folder, settings);
   return new SiteFolder(engine, folder);
 }
 
 /** The relay's configuration; paths in it are meant from the file's own folder, which is copied as it is. */
-function relayYaml(settings: SiteSettings, slots: number): string {
+function relayYaml(settings: SiteSettings, { slots, logLevel }: NewSite): string {
   const config = {
     name: settings.name,
     seedFile: 'identity-seed',
     site: { siteId: settings.siteId, operatorKeyHash: settings.operatorKeyHash, rosterFile: 'roster.json' },
     listeners: ZONES.map((zone) => listenerOf(zone, settings.urls[zone])),
     store: { slots },
+    ...(logLevel ? { logLevel } : {}),
   };
   parseRelayConfig(config);
   return `# The relay of site ${settings.name}, made by ghostpipe-provision site.\n${stringify(config)}`;

@@ -27,15 +27,23 @@ export function publish(argv: readonly string[]): Promise<number> {
 
 /**
  * Gives the relay the current roster, over its pinned management listener; the operator's signature authorises it.
- * Refuses what the relay refuses (`roster-older` when it has this version) and `relay-unreachable`.
+ * A relay that has this very version needs nothing. Refuses what the relay refuses: `roster-older` when it has a newer
+ * one, so that this folder must be an old copy.
  */
 export async function publishRoster(site: SiteFolder): Promise<void> {
   const relay = new RelayClient({ url: site.settings.urls.management, pins: site.settings.relayPins });
   try {
     await relay.publishRoster(site.rosterBytes);
+  } catch (thrown) {
+    const older = thrown instanceof Problem && thrown.code === 'roster-older';
+    if (!older || (await rosterVersionOf(relay)) !== site.roster.version) throw thrown;
   } finally {
     relay.close();
   }
+}
+
+async function rosterVersionOf(relay: RelayClient): Promise<unknown> {
+  return ((await relay.health()) as { readonly rosterVersion?: unknown }).rosterVersion;
 }
 
 /** Publishes when `--publish` was given; gives whether. A change that cannot be published stays made, and says so. */
