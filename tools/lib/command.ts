@@ -99,6 +99,15 @@ export function numberOption(args: Arguments, name: string, min: number, max: nu
   return value;
 }
 
+/** A whole-number option within [min, max]; refuses `usage`. */
+export function integerOption(args: Arguments, name: string, min: number, max: number): number | undefined {
+  const value = numberOption(args, name, min, max);
+  if (value !== undefined && !Number.isSafeInteger(value)) {
+    throw new Problem('usage', `--${name} must be a whole number, not "${args.text(name)}"`);
+  }
+  return value;
+}
+
 /** An option that must be there; refuses `usage`. */
 export function requiredOption(args: Arguments, name: string): string {
   const text = args.text(name);

@@ -1,6 +1,6 @@
 /** Files that must not be half written, too large, or open to others. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 
@@ -26,9 +26,24 @@ export function writeFileAtomic(path: string, bytes: Uint8Array | string, mode =
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const temporary = `${path}.${randomUUID()}.tmp`;
-  writeSynced(temporary, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, mode);
-  renameSync(temporary, path);
-  syncFolder(folder);
+  try {
+    writeSynced(temporary, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, mode);
+    renameSync(temporary, path);
+  } catch (thrown) {
+    rmSync(temporary, { force: true });
+    throw thrown;
+  }
+  syncPath(folder);
+}
+
+/** Makes a file's content, or the names in a folder, survive a power cut. */
+export function syncPath(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function writeSynced(path: string, bytes: Uint8Array, mode: number): void {
@@ -38,15 +53,6 @@ function writeSynced(path: string, bytes: Uint8Array, mode: number): void {
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }
 

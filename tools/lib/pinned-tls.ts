@@ -50,19 +50,21 @@ export function connectPinned(peer: PinnedPeer): Promise<TLSSocket> {
       ALPNProtocols: ['http/1.1'],
     });
     const refuse = (problem: Problem): void => {
-      socket.removeAllListeners('timeout');
       socket.destroy();
       reject(problem);
     };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => refuse(unreachable(peer, 'no answer in 10 s')));
-    socket.once('error', (error) => refuse(connectProblem(peer, error)));
+    const onTimeout = (): void => refuse(unreachable(peer, `no answer in ${CONNECT_TIMEOUT_MS / 1000} s`));
+    const onError = (error: Error): void => refuse(connectProblem(peer, error));
+    socket.setTimeout(CONNECT_TIMEOUT_MS, onTimeout);
+    socket.on('error', onError);
     socket.once('secureConnect', () => {
       const actual = pinOf(socket.getPeerX509Certificate()!.publicKey.export({ format: 'der', type: 'spki' }));
       if (!peer.pins.includes(actual)) {
         return refuse(new Problem('pin-mismatch', `the peer's key is ${actual}, expected ${peer.pins.join(' or ')}`));
       }
       socket.setTimeout(0);
-      socket.removeAllListeners('error');
+      socket.off('timeout', onTimeout);
+      socket.off('error', onError);
       resolve(socket);
     });
   });
@@ -87,7 +89,7 @@ class PinnedAgent extends https.Agent {
 }
 
 function connectProblem(peer: PinnedPeer, error: NodeJS.ErrnoException): Problem {
-  const handshake = /SSL|EPROTO|TLS|alert/i.test(`${error.code} ${error.message}`);
+  const handshake = /^(ERR_SSL|ERR_TLS|EPROTO)/.test(error.code ?? '');
   if (handshake) return new Problem('tls-group', `${peer.host}:${peer.port} refused the handshake (${error.code})`);
   return unreachable(peer, error.code ?? error.message);
 }

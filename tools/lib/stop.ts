@@ -1,10 +1,12 @@
 /** Graceful stop: the first SIGTERM or SIGINT asks, the second one insists. */
 
 export interface Stop {
-  /** Aborts at the first signal: take nothing new, finish what is under way. */
+  /** Aborts at the first signal or `ask`: take nothing new, finish what is under way. */
   readonly asked: AbortSignal;
   /** Aborts at the second signal, or when `force` is called. */
   readonly forced: AbortSignal;
+  /** Asks to stop, as the first signal does. */
+  ask(): void;
   /** Ends at once, as the second signal does. */
   force(): void;
   /** Stops listening to signals. */
@@ -21,6 +23,7 @@ export function listenForStop(): Stop {
   return {
     asked: asked.signal,
     forced: forced.signal,
+    ask: () => asked.abort(),
     force: () => forced.abort(),
     dispose: () => {
       process.off('SIGTERM', onSignal);

@@ -4,25 +4,27 @@
  *
  *     DIR/<sender>/readings/<stream>-<run>-<seq>.jsonl
  *     DIR/<sender>/files/<name>
- *     DIR/.incoming/<group>/<index>                      chunks of files that are not whole yet
+ *     DIR/.incoming/<sender>-<group>/<index>             chunks of files that are not whole yet
  */
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
-  closeSync,
   existsSync,
-  fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
-  openSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { equalBytes } from '../../protocol/bytes.ts';
+import type { FileGroup } from '../../protocol/frame.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toHex } from '../../protocol/text.ts';
-import { writeFileAtomic } from '../lib/files.ts';
+import { syncPath, writeFileAtomic } from '../lib/files.ts';
 import { safeName } from './safe-name.ts';
 import { type ChunkDelivery, type RecordBatch, recordId, recordJson, type Sink, SinkRefusal } from './sink.ts';
 
@@ -49,12 +51,16 @@ export class FolderSink implements Sink {
     if (group.count < 1 || group.count > MAX_CHUNKS || group.index >= group.count) {
       throw new SinkRefusal(`chunk ${group.index} of ${group.count} is out of range`);
     }
-    const folder = join(this.#root, '.incoming', toHex(group.id));
-    if (existsSync(join(folder, 'whole'))) return true;
-    guarded(folder, () => writeFileAtomic(join(folder, String(group.index)), chunk.bytes));
-    for (let index = 0; index < group.count; index++) if (!existsSync(join(folder, String(index)))) return false;
-    guarded(folder, () => this.#assemble(folder, chunk));
-    return true;
+    const folder = join(this.#root, '.incoming', `${safeName(chunk.sender)}-${toHex(group.id)}`);
+    return guarded(folder, () => {
+      if (!existsSync(join(folder, 'whole'))) {
+        writeFileAtomic(join(folder, String(group.index)), chunk.bytes);
+        if (!hasAll(folder, group.count)) return false;
+        this.#assemble(folder, chunk);
+      }
+      for (const name of readdirSync(folder)) if (name !== 'whole') rmSync(join(folder, name));
+      return true;
+    });
   }
 
   async close(): Promise<void> {}
@@ -62,45 +68,51 @@ export class FolderSink implements Sink {
   /** Joins the chunks, checks the whole, and lets the file appear under its name in one step. */
   #assemble(folder: string, { group, sender, name }: ChunkDelivery): void {
     const joined = join(folder, 'joined');
-    rmSync(joined, { force: true });
-    const hash = createHash('sha256');
-    for (let index = 0; index < group.count; index++) {
-      const part = readFileSync(join(folder, String(index)));
-      hash.update(part);
-      appendFileSync(joined, part, { mode: 0o644 });
-    }
-    if (!equalBytes(hash.digest(), group.wholeSha256)) {
+    if (!existsSync(joined) && !joinChunks(folder, group, joined)) {
       rmSync(folder, { recursive: true, force: true });
       throw new SinkRefusal(`the file of ${sender} is not what its chunks say: SHA-256 differs`);
     }
-    syncFile(joined);
     const target = join(this.#root, safeName(sender), 'files');
     mkdirSync(target, { recursive: true });
     publish(joined, target, safeName(name));
+    syncPath(target);
     writeFileAtomic(join(folder, 'whole'), '');
-    for (let index = 0; index < group.count; index++) rmSync(join(folder, String(index)));
-    rmSync(joined);
   }
 }
 
-/** Gives `file` the name `name` in `folder`, or the first free of `name.1`, `name.2`: nothing is ever replaced. */
+/** Looks from the last chunk backwards: chunks come in order, so one look is mostly enough. */
+function hasAll(folder: string, count: number): boolean {
+  for (let index = count - 1; index >= 0; index--) if (!existsSync(join(folder, String(index)))) return false;
+  return true;
+}
+
+/** Joins all chunks as `joined`, durable; false when their SHA-256 is not the one that was announced. */
+function joinChunks(folder: string, { count, wholeSha256 }: FileGroup, joined: string): boolean {
+  const joining = join(folder, 'joining');
+  rmSync(joining, { force: true });
+  const hash = createHash('sha256');
+  for (let index = 0; index < count; index++) {
+    const part = readFileSync(join(folder, String(index)));
+    hash.update(part);
+    appendFileSync(joining, part, { mode: 0o644 });
+  }
+  if (!equalBytes(hash.digest(), wholeSha256)) return false;
+  syncPath(joining);
+  renameSync(joining, joined);
+  return true;
+}
+
+/**
+ * Gives `file` the name `name` in `folder`, or the first free of `name.1`, `name.2`: nothing is ever replaced. Does
+ * nothing when the file got its name before a crash.
+ */
 function publish(file: string, folder: string, name: string): void {
+  const { ino } = statSync(file);
   for (let copy = 0; ; copy++) {
-    try {
-      linkSync(file, join(folder, copy === 0 ? name : `${name}.${copy}`));
-      return;
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-    }
-  }
-}
-
-function syncFile(path: string): void {
-  const file = openSync(path, 'r+');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const path = join(folder, copy === 0 ? name : `${name}.${copy}`);
+    const taken = lstatSync(path, { throwIfNoEntry: false });
+    if (!taken) linkSync(file, path);
+    if (!taken || taken.ino === ino) return;
   }
 }
 

@@ -2,6 +2,7 @@
  * The way of one block through a receiver: open, judge, commit, remember, acknowledge. In this order: a block is
  * never acknowledged before its records are where they belong and its mark is durable.
  */
+import { parseHeader } from '../../protocol/block.ts';
 import { equalBytes } from '../../protocol/bytes.ts';
 import type { ControlItem } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
@@ -9,8 +10,10 @@ import { type OpenedBlock, openBlock } from '../../protocol/envelope.ts';
 import { didOf } from '../../protocol/identity.ts';
 import { type DataRecord, parseFileChunk, parseIdle, parseRecords } from '../../protocol/payload.ts';
 import { asProblem, Problem, type RejectCode, rejectCodeOf } from '../../protocol/problem.ts';
+import type { Range } from '../../protocol/ranges.ts';
 import { MAX_RECEIPT_RANGES, MAX_RECEIPT_REJECTS, signReceipt } from '../../protocol/receipt.ts';
-import { routeOf } from '../../protocol/roster.ts';
+import { routeOf, sendersTo } from '../../protocol/roster.ts';
+import { streamId } from '../../protocol/stream.ts';
 import type { Device } from '../lib/device.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { Membership } from '../lib/membership.ts';
@@ -26,6 +29,8 @@ export interface IntakeOptions {
   readonly marks: StreamMarks;
   readonly sink: Sink;
   readonly notices: Notices;
+  /** Wall time in ms, for serial numbers of receipts. */
+  readonly wallMs: () => number;
   /** Waits before a sink is tried again; false when there is no more time. */
   readonly waitForSink: () => Promise<boolean>;
 }
@@ -78,6 +83,7 @@ export class Intake {
     const outcome = standing === 'duplicate' ? 'duplicate' : await this.#commit(opened, run);
     if (outcome === 'later') return [];
     this.#note(outcome, opened, run);
+    if (!this.#isShared(opened, parseHeader(block).views)) this.#reportMissing(opened, run);
     const receipt = this.#receipt(opened, mark, run);
     mark.save();
     const { transferId } = lease;
@@ -189,24 +195,21 @@ export class Intake {
     }
     run.blocks.add(opened.frame.blockSeq, 1);
     this.counters.blocks += 1;
-    this.#reportMissing(opened, run);
   }
 
   #receipt(opened: OpenedBlock, mark: StreamMark, run: RunMark): ControlItem {
-    const { engine, device } = this.#options;
+    const { engine, device, wallMs } = this.#options;
     const { frame } = opened;
     const nextRecord = run.records.next;
+    const above = run.records.ranges().filter(({ first }) => first > nextRecord);
     const bytes = signReceipt(engine, device.signer, {
       receiverDigest: device.digest,
       senderDigest: frame.senderDigest,
       streamId: frame.streamId,
       run: run.run,
-      serial: mark.nextSerial(),
+      serial: mark.nextSerial(wallMs()),
       nextRecord,
-      ranges: run.records
-        .ranges()
-        .filter(({ first }) => first > nextRecord)
-        .slice(-MAX_RECEIPT_RANGES),
+      ranges: newestWith(above, frame.firstRecord),
       rejects: run.rejects,
     });
     return { type: 'receipt', bytes };
@@ -231,10 +234,17 @@ export class Intake {
     return this.#options.directory.member(opened.frame.senderDigest)?.name ?? 'a former member';
   }
 
-  /** Reports holes in a stream; readers that share a route with fewer views than readers expect them. */
+  /** Whether other readers may take blocks of this stream instead of this one, so that holes mean nothing. */
+  #isShared({ frame }: OpenedBlock, views: number): boolean {
+    const { device, directory } = this.#options;
+    if (equalBytes(frame.streamId, streamId(frame.senderDigest, [device.digest]))) return false;
+    const sender = didOf(frame.senderDigest);
+    const routed = sendersTo(directory.roster, device.name).find(({ did }) => did === sender);
+    return !routed || views < routeOf(directory.roster, routed.name).recipients.length;
+  }
+
+  /** Reports holes in a stream. */
   #reportMissing(opened: OpenedBlock, run: RunMark): void {
-    const route = routeOf(this.#options.directory.roster, this.#sender(opened));
-    if (route.views < route.recipients.length) return;
     const missing = run.blocks.gaps().reduce((sum, { count }) => sum + count, 0);
     const before = this.#missing.get(run) ?? 0;
     if (missing === before) return;
@@ -242,4 +252,11 @@ export class Intake {
     this.counters.missingBlocks += missing - before;
     this.#options.notices.say(`${missing} blocks of the stream of ${this.#sender(opened)} are missing`);
   }
+}
+
+/** The newest ranges that a receipt takes, and always the one that holds `record`: an old block is confirmed too. */
+function newestWith(ranges: readonly Range[], record: number): readonly Range[] {
+  const newest = ranges.slice(-MAX_RECEIPT_RANGES);
+  const asked = ranges.find(({ first, count }) => first <= record && record < first + count);
+  return !asked || newest.includes(asked) ? newest : [asked, ...newest.slice(1)];
 }

@@ -5,7 +5,7 @@ import { nativeEngine } from '../../protocol/engine/native.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { sendersTo } from '../../protocol/roster.ts';
 import { CLIENT_OPTIONS, type Client, openClient } from '../lib/client.ts';
-import { type Arguments, type CommandSpec, EXIT, numberOption, printJson, runCommand } from '../lib/command.ts';
+import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
 import { joinSite } from '../lib/join.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
@@ -45,6 +45,7 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
   const client = openClient(engine, args);
   const notices = new Notices('paramant-receiver');
   const stop = listenForStop();
+  process.stdout.on('error', stop.ask); // nobody reads any more
   try {
     await joinSite(client, notices, {
       patienceMs: Number.POSITIVE_INFINITY,
@@ -54,6 +55,7 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
     return await run(args, client, sink, notices, stop);
   } finally {
     stop.dispose();
+    process.stdout.off('error', stop.ask);
     await sink.close();
     client.relay.close();
   }
@@ -62,7 +64,7 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
 async function run(args: Arguments, client: Client, sink: Sink, notices: Notices, stop: Stop): Promise<number> {
   const { engine, enrolment, directory, membership } = client;
   const { profile } = directory.roster;
-  const count = numberOption(args, 'count', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
+  const count = integerOption(args, 'count', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
   const intake = new Intake({
     engine,
     device: enrolment.device,
@@ -71,6 +73,7 @@ async function run(args: Arguments, client: Client, sink: Sink, notices: Notices
     marks: new StreamMarks(join(client.state, 'receiver')),
     sink,
     notices,
+    wallMs: Date.now,
     waitForSink: async () => {
       await monotonicClock.sleep(profile.intervalMs, stop.asked);
       return !stop.asked.aborted;
@@ -90,10 +93,11 @@ async function run(args: Arguments, client: Client, sink: Sink, notices: Notices
   });
   notices.say(`${enrolment.device.name} is registered at ${client.profile.url} and waits for readings`);
   await downlink.run(stop.asked);
+  const ok = !process.stdout.errored;
   if (args.flag('json')) {
-    printJson({ ok: true, ...intake.counters, covers: downlink.covers, failedSlots: downlink.failedSlots });
+    printJson({ ok, ...intake.counters, covers: downlink.covers, failedSlots: downlink.failedSlots });
   }
-  return EXIT.ok;
+  return ok ? EXIT.ok : EXIT.failed;
 }
 
 function openSink(args: Arguments): Sink {

@@ -9,7 +9,7 @@ export function safeName(name: string): string {
     .replace(/[^\p{L}\p{N} ._\-+()@=,]/gu, '_')
     .trim();
   const visible = plain.replace(/^[.-]+/, '_').replace(/[. ]+$/, '_');
-  let short = visible;
-  while (Buffer.byteLength(short) > MAX_BYTES) short = short.slice(0, -1);
-  return short === '' ? '_' : short;
+  const letters = [...visible];
+  while (Buffer.byteLength(letters.join('')) > MAX_BYTES) letters.pop();
+  return letters.join('') || '_';
 }

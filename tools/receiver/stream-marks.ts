@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { canonicalText, parseJson } from '../../protocol/canonical.ts';
 import type { Frame } from '../../protocol/frame.ts';
 import { Problem, REJECT_CODES } from '../../protocol/problem.ts';
-import { type Range, RangeSet, strictRanges } from '../../protocol/ranges.ts';
+import { RangeSet, strictRanges } from '../../protocol/ranges.ts';
 import { type BlockReject, MAX_RECEIPT_REJECTS } from '../../protocol/receipt.ts';
 import { check, integer, list, type Of, object, oneOf, text } from '../../protocol/shape.ts';
 import { version1 } from '../../protocol/shapes.ts';
@@ -22,10 +22,12 @@ const LIMIT = 1_048_576;
 const OPEN_RUNS = 8;
 /** Earlier runs that are known by name: a block of theirs is a replay. */
 const CLOSED_RUNS = 1024;
+/** Pieces that one set of a run may fall into before its oldest part is given up. */
+const MAX_PIECES = 512;
 
 const hex16 = text('32 hexadecimal digits', 32, 32, /^[0-9a-f]*$/);
 const sequence = integer(0, Number.MAX_SAFE_INTEGER);
-const ranges = list(object({ first: sequence, count: sequence }), 0, 8192);
+const ranges = list(object({ first: sequence, count: sequence }), 0, MAX_PIECES);
 const rejects = list(object({ blockSeq: sequence, code: oneOf(REJECT_CODES) }), 0, MAX_RECEIPT_REJECTS);
 const markFile = object({
   v: version1,
@@ -39,7 +41,7 @@ type MarkFile = Of<typeof markFile>;
 export interface RunMark {
   readonly run: Uint8Array;
   readonly blocks: RangeSet;
-  readonly records: RangeSet;
+  records: RangeSet;
   /** The newest blocks that were rejected. */
   readonly rejects: BlockReject[];
 }
@@ -85,14 +87,18 @@ export class StreamMark {
     return mark;
   }
 
-  /** Serial number of the next delivery receipt for this stream. */
-  nextSerial(): number {
-    this.#serial += 1;
+  /**
+   * Serial number of the next delivery receipt for this stream: above the last one, and as a rule the wall clock, so
+   * that a receiver which lost this file is not taken for older than it was.
+   */
+  nextSerial(wallMs: number): number {
+    this.#serial = Math.max(this.#serial + 1, Math.trunc(wallMs));
     return this.#serial;
   }
 
   /** Makes the mark durable. */
   save(): void {
+    for (const mark of this.#open) boundPieces(mark);
     const file: MarkFile = {
       v: 1,
       serial: this.#serial,
@@ -144,9 +150,16 @@ export class StreamMarks {
   }
 }
 
-/** Blocks of a run that are missing below the newest one. */
-export function missingBlocks(mark: RunMark): Range[] {
-  return mark.blocks.gaps();
+/**
+ * Keeps a mark small where readers share a stream and each sees only a part. The oldest holes among the blocks are
+ * closed: a block that comes so late is not taken, and its sender packs its records anew. The oldest records are
+ * forgotten, never made up: a receipt must not speak of one that is not committed.
+ */
+function boundPieces(mark: RunMark): void {
+  const blocks = mark.blocks.ranges();
+  if (blocks.length > MAX_PIECES) mark.blocks.add(0, blocks.at(-MAX_PIECES / 2)!.first);
+  const records = mark.records.ranges();
+  if (records.length > MAX_PIECES) mark.records = new RangeSet(records.slice(-MAX_PIECES / 2));
 }
 
 function readMark(path: string): MarkFile {

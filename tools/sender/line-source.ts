@@ -21,6 +21,7 @@ export async function readLines(input: Readable, options: LineSourceOptions, sig
   const splitter = new LineSplitter(options);
   const end = (): void => void input.destroy();
   signal.addEventListener('abort', end);
+  if (signal.aborted) end();
   try {
     for await (const chunk of input) {
       splitter.push(chunk as Buffer);

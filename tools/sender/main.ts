@@ -1,5 +1,4 @@
 /** paramant-sender: takes readings or files, seals them, and hands the relay one full block an interval. */
-
 import { MAX_TTL_SECONDS } from '../../protocol/block.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
@@ -9,7 +8,15 @@ import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts'
 import { narrowedRoute, type ResolvedRoute, routeOf } from '../../protocol/roster.ts';
 import { streamId } from '../../protocol/stream.ts';
 import { CLIENT_OPTIONS, type Client, openClient } from '../lib/client.ts';
-import { type Arguments, type CommandSpec, EXIT, numberOption, printJson, runCommand } from '../lib/command.ts';
+import {
+  type Arguments,
+  type CommandSpec,
+  EXIT,
+  integerOption,
+  numberOption,
+  printJson,
+  runCommand,
+} from '../lib/command.ts';
 import { joinSite } from '../lib/join.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
@@ -25,6 +32,7 @@ const DEFAULT_TTL_SECONDS = 3600;
 const OUTBOX_BYTES = 67_108_864;
 /** After SIGTERM, how long to go on until everything is delivered. */
 const DRAIN_MS = 30_000;
+const FILL_POLL_MS = 10;
 /** With --once, how long to wait for a relay that does not answer. */
 const ONCE_PATIENCE_MS = 15_000;
 /** Problems that no later slot can mend: the sender stops with what it could not deliver. */
@@ -94,8 +102,8 @@ async function stream(
   const { profile } = directory.roster;
   refuseOtherInterval(args, profile.intervalMs);
   const route = chosenRoute(args, client);
-  const views = numberOption(args, 'max-views', 1, route.recipients.length) ?? route.views;
-  const ttlSeconds = numberOption(args, 'ttl', 1, MAX_TTL_SECONDS) ?? DEFAULT_TTL_SECONDS;
+  const views = integerOption(args, 'max-views', 1, route.recipients.length) ?? route.views;
+  const ttlSeconds = integerOption(args, 'ttl', 1, MAX_TTL_SECONDS) ?? DEFAULT_TTL_SECONDS;
   const stream = streamId(
     enrolment.device.digest,
     route.recipients.map(({ did }) => digestOf(did)),
@@ -118,12 +126,9 @@ async function stream(
   });
 
   const source = openSource(args, client, sealer, outbox, notices, stop.asked);
-  if (args.flag('once')) await source.ended;
+  if (args.flag('once')) await filled(source, outbox);
 
   let drainUntil = Number.POSITIVE_INFINITY;
-  stop.asked.addEventListener('abort', () => {
-    drainUntil = monotonicClock.now() + DRAIN_MS;
-  });
   let fatal: Problem | undefined;
   const uplink = new Uplink({
     ...client,
@@ -141,20 +146,21 @@ async function stream(
       if (FATAL.includes(problem.code)) fatal = problem;
     },
     onSlot: () => {
-      const delivered = outbox.size === 0 && (source.state === 'ended' || stop.asked.aborted);
-      if (delivered || fatal || monotonicClock.now() > drainUntil) stop.force();
+      const now = monotonicClock.now();
+      if (stop.asked.aborted) drainUntil = Math.min(drainUntil, now + DRAIN_MS);
+      const delivered = outbox.size === 0 && (source.state !== 'ok' || stop.asked.aborted);
+      if (delivered || fatal || now > drainUntil) stop.force();
     },
   });
   await uplink.run(stop.forced);
-  return summarise(args, notices, outbox, uplink, await source.finish(), fatal);
+  const tooLong = await source.finish();
+  return summarise(args, notices, { outbox, uplink, tooLong, sourceFailed: source.state === 'failed', fatal });
 }
 
 interface Source {
   state: SourceState;
-  /** Resolves when the source has given all it had. */
-  readonly ended: Promise<void>;
   /** Stops reading and gives how many lines could not be taken. */
-  finish(): Promise<number>;
+  finish: () => Promise<number>;
 }
 
 function openSource(
@@ -165,7 +171,7 @@ function openSource(
   notices: Notices,
   signal: AbortSignal,
 ): Source {
-  const source: Source = { state: 'ok', ended: Promise.resolve(), finish: async () => 0 };
+  const source: Source = { state: 'ok', finish: async () => 0 };
   if (!args.flag('stdin')) {
     for (const path of args.texts('file')) addFile(client.engine, path, sealer.room, outbox);
     source.state = 'ended';
@@ -193,23 +199,31 @@ function openSource(
       return 0;
     },
   );
-  const finish = (): Promise<number> => {
+  source.finish = () => {
     end.abort();
     return lines;
   };
-  return Object.assign(source, { ended: lines.then(() => {}), finish });
+  return source;
 }
 
-function summarise(
-  args: Arguments,
-  notices: Notices,
-  outbox: Outbox,
-  uplink: Uplink,
-  tooLong: number,
-  fatal: Problem | undefined,
-): number {
+/** Waits until the source has given all it had, or as much as the outbox holds. */
+async function filled(source: Source, outbox: Outbox): Promise<void> {
+  const never = new AbortController().signal;
+  while (source.state === 'ok' && !outbox.full) await monotonicClock.sleep(FILL_POLL_MS, never);
+}
+
+interface Outcome {
+  readonly outbox: Outbox;
+  readonly uplink: Uplink;
+  readonly tooLong: number;
+  readonly sourceFailed: boolean;
+  readonly fatal: Problem | undefined;
+}
+
+function summarise(args: Arguments, notices: Notices, outcome: Outcome): number {
+  const { outbox, uplink, tooLong, sourceFailed, fatal } = outcome;
   const undelivered = outbox.size;
-  const ok = undelivered === 0 && outbox.refused === 0 && tooLong === 0 && !fatal;
+  const ok = undelivered === 0 && outbox.refused === 0 && tooLong === 0 && !sourceFailed && !fatal;
   if (!ok) {
     notices.say(`${undelivered} records without a delivery receipt, ${outbox.refused} refused, ${tooLong} too long`);
   }
@@ -235,7 +249,7 @@ function refuseUnclearSource(args: Arguments): void {
 
 function refuseOtherInterval(args: Arguments, profileMs: number): void {
   const seconds = numberOption(args, 'interval', 0.1, 3600);
-  if (seconds !== undefined && seconds * 1000 !== profileMs) {
+  if (seconds !== undefined && Math.round(seconds * 1000) !== profileMs) {
     const fact = `--interval is ${seconds} s, the sector profile says ${profileMs / 1000} s`;
     throw new Problem('profile-mismatch', `${fact}: a device with its own rhythm would stand out`);
   }

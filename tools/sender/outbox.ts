@@ -8,7 +8,6 @@
  *
  * The relay's word moves nothing out of here. One outbox belongs to one run of one stream.
  */
-
 import { type DataRecord, recordBytes } from '../../protocol/payload.ts';
 import { RangeSet } from '../../protocol/ranges.ts';
 import type { DeliveryReceipt } from '../../protocol/receipt.ts';
@@ -31,6 +30,9 @@ export interface FilePart {
 }
 
 type Entry = DataRecord | ChunkRecord;
+
+/** What the bookkeeping of one record costs, so that many tiny ones are bounded too. */
+const ENTRY_OVERHEAD_BYTES = 256;
 
 /** What the next block is to carry. */
 export type Batch =
@@ -82,11 +84,6 @@ export class Outbox {
     return this.#entries.size;
   }
 
-  /** Records that stand in no block now. */
-  get backlog(): number {
-    return this.#waiting.size;
-  }
-
   get released(): number {
     return this.#released;
   }
@@ -100,12 +97,9 @@ export class Outbox {
     return this.#bytes >= this.#options.maxBytes;
   }
 
-  /** Wall time of the oldest record that stands in no block now; null when there is none. */
-  get oldestWaitingMs(): number | null {
-    for (const seq of this.#waiting) {
-      const entry = this.#entries.get(seq)!;
-      if ('wallTimeMs' in entry) return entry.wallTimeMs;
-    }
+  /** Wall time of the oldest reading not released yet; null when there is none. */
+  get oldestMs(): number | null {
+    for (const entry of this.#entries.values()) if ('wallTimeMs' in entry) return entry.wallTimeMs;
     return null;
   }
 
@@ -149,8 +143,9 @@ export class Outbox {
   /** The block did not reach the relay, or was lost: its records wait again. */
   packAnew(blockSeq: number): void {
     const block = this.#sent.get(blockSeq);
+    if (!block) return;
     this.#sent.delete(blockSeq);
-    for (const seq of block?.seqs ?? []) if (this.#entries.has(seq)) this.#waiting.add(seq);
+    for (const seq of block.seqs) if (this.#entries.has(seq)) this.#waiting.add(seq);
     this.#waiting = new Set([...this.#waiting].sort((a, b) => a - b));
   }
 
@@ -171,6 +166,7 @@ export class Outbox {
       if (code === 'sink-refused' || code === 'unsupported') this.#refuse(blockSeq);
       else this.packAnew(blockSeq);
     }
+    this.#forgetDelivered();
   }
 
   #add(entry: Entry): void {
@@ -194,6 +190,13 @@ export class Outbox {
       chosen.push(entry);
     }
     return chosen;
+  }
+
+  /** Blocks of which nothing is held any more need no deadline. */
+  #forgetDelivered(): void {
+    for (const [blockSeq, { seqs }] of this.#sent) {
+      if (!seqs.some((seq) => this.#entries.has(seq))) this.#sent.delete(blockSeq);
+    }
   }
 
   #isConfirmed(seq: number): boolean {
@@ -232,5 +235,5 @@ function batchSeqs(batch: Batch): number[] {
 
 /** Memory that an entry stands for; the bytes of a chunk stay in its file. */
 function entryBytes(entry: Entry): number {
-  return 'chunk' in entry ? 256 : recordBytes(entry);
+  return ENTRY_OVERHEAD_BYTES + ('chunk' in entry ? 0 : entry.bytes.length);
 }

@@ -3,11 +3,15 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { blockCapacity, type Recipient, sealBlock } from '../../protocol/envelope.ts';
 import { type FileGroup, type FrameFields, type FrameType, NO_GROUP } from '../../protocol/frame.ts';
 import { encodeFileChunk, encodeIdle, encodeRecords, type SourceState } from '../../protocol/payload.ts';
+import { Problem } from '../../protocol/problem.ts';
 import type { ResolvedRoute } from '../../protocol/roster.ts';
 import type { Device } from '../lib/device.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { Batch, Outbox } from './outbox.ts';
 import type { Run } from './run-state.ts';
+
+/** Less room than this in a block is a plan that cannot work. */
+const MIN_ROOM_BYTES = 1024;
 
 export interface SealerOptions {
   readonly engine: Engine;
@@ -43,6 +47,13 @@ export class Sealer {
     this.#options = options;
     this.#startedMs = options.nowMs();
     this.#buffer = new Uint8Array(options.blockBytes);
+    if (this.room < MIN_ROOM_BYTES) {
+      const fact = `${options.route.recipients.length} receivers leave ${this.room} bytes of a block for data`;
+      throw new Problem(
+        'profile-mismatch',
+        `${fact}, ${MIN_ROOM_BYTES} are needed: take larger blocks or fewer receivers`,
+      );
+    }
   }
 
   /** Bytes of plain data that fit a block of this route. */
@@ -103,14 +114,14 @@ export class Sealer {
         };
       }
       case 'idle': {
-        const oldest = outbox.oldestWaitingMs;
+        const oldest = outbox.oldestMs;
         const backlogAgeMs = oldest === null ? 0 : Math.max(0, this.#options.wallMs() - oldest);
         return {
           type: 'idle',
           firstRecord: outbox.nextSeq,
           recordCount: 0,
           group: NO_GROUP,
-          plain: encodeIdle({ sourceState, backlogRecords: outbox.backlog, backlogAgeMs }),
+          plain: encodeIdle({ sourceState, backlogRecords: outbox.size, backlogAgeMs }),
         };
       }
     }
