@@ -44,8 +44,8 @@ interface SentBlock {
   readonly seqs: readonly number[];
   /** Relay run that accepted it; null until it did. */
   epoch: string | null;
-  /** Monotonic ms after which it counts as lost. */
-  readonly deadlineMs: number;
+  /** Monotonic ms after which it counts as lost; it does not while it is not accepted. */
+  deadlineMs: number;
 }
 
 export interface OutboxOptions {
@@ -126,21 +126,24 @@ export class Outbox {
     return { type: 'records', records: (chosen as DataRecord[]).sort((a, b) => a.seq - b.seq) };
   }
 
-  /** The batch was sealed into block `blockSeq`; unless confirmed by `deadlineMs` it will be packed anew. */
-  markSent(blockSeq: number, batch: Batch, deadlineMs: number): void {
+  /** The batch was sealed into block `blockSeq`. */
+  markSent(blockSeq: number, batch: Batch): void {
     const seqs = batchSeqs(batch);
     for (const seq of seqs) this.#waiting.delete(seq);
-    if (seqs.length > 0) this.#sent.set(blockSeq, { seqs, epoch: null, deadlineMs });
+    if (seqs.length > 0) this.#sent.set(blockSeq, { seqs, epoch: null, deadlineMs: Number.POSITIVE_INFINITY });
   }
 
-  /** The relay run `epoch` took the block; whatever an earlier run of the relay held is gone with it. */
-  markAccepted(blockSeq: number, epoch: string): void {
+  /**
+   * The relay run `epoch` took the block; unless confirmed by `deadlineMs` it will be packed anew. Whatever an earlier
+   * run of the relay held is gone with it.
+   */
+  markAccepted(blockSeq: number, epoch: string, deadlineMs: number): void {
     const block = this.#sent.get(blockSeq);
-    if (block) block.epoch = epoch;
+    if (block) Object.assign(block, { epoch, deadlineMs });
     for (const [seq, sent] of this.#sent) if (sent.epoch !== null && sent.epoch !== epoch) this.packAnew(seq);
   }
 
-  /** The block did not reach the relay, or was lost: its records wait again. */
+  /** The relay will not take the block, or lost it: its records wait again. */
   packAnew(blockSeq: number): void {
     const block = this.#sent.get(blockSeq);
     if (!block) return;

@@ -86,6 +86,11 @@ export class Sealer {
     return { blockSeq, bytes: this.#buffer };
   }
 
+  /** Block `blockSeq` was the last one sealed and never left: its number is free again. */
+  takeBack(blockSeq: number): void {
+    this.#blockSeq = blockSeq;
+  }
+
   #content(
     batch: Batch,
     outbox: Outbox,

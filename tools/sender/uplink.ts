@@ -6,11 +6,11 @@
  */
 
 import { equalBytes } from '../../protocol/bytes.ts';
-import { type ControlItem, itemOf } from '../../protocol/control.ts';
+import { itemOf } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { didOf } from '../../protocol/identity.ts';
 import type { SourceState } from '../../protocol/payload.ts';
-import { asProblem, Problem } from '../../protocol/problem.ts';
+import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Directory } from '../lib/directory.ts';
@@ -18,8 +18,8 @@ import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
 import { type Clock, slots } from '../lib/slot-clock.ts';
-import type { Outbox } from './outbox.ts';
-import type { Sealer } from './sealer.ts';
+import type { Batch, Outbox } from './outbox.ts';
+import type { OutgoingBlock, Sealer } from './sealer.ts';
 
 /** A block counts as lost this long after its time to live. */
 const GRACE_MS = 5_000;
@@ -46,6 +46,22 @@ export interface UplinkOptions {
   readonly onSlot: () => void;
 }
 
+/** What a relay refuses for what the block is, rather than for how things stand at the moment. */
+const REFUSED_FOR_GOOD: readonly ProblemCode[] = [
+  'no-recipient',
+  'not-routed',
+  'views-exceeded',
+  'ttl-exceeded',
+  'block-size',
+  'block-invalid',
+];
+
+/** A sealed block that the relay has not taken yet. */
+interface PendingBlock {
+  readonly batch: Batch;
+  readonly block: OutgoingBlock;
+}
+
 export interface UplinkCounters {
   blocks: number;
   idleBlocks: number;
@@ -58,6 +74,11 @@ export class Uplink {
   readonly counters: UplinkCounters = { blocks: 0, idleBlocks: 0, failedSlots: 0, receipts: 0, receiptsRefused: 0 };
   readonly #options: UplinkOptions;
   readonly #renewal: Renewal;
+  /**
+   * Sent again as it is in the next slot when its exchange failed: it may have arrived, and the relay knows a block by
+   * its bytes. So an outage leaves no hole in the numbers and no block twice.
+   */
+  #pending: PendingBlock | null = null;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
@@ -91,22 +112,34 @@ export class Uplink {
   }
 
   async #exchange(): Promise<void> {
-    const { outbox, sealer, relay, clock, ttlSeconds, sourceState } = this.#options;
-    const batch = outbox.nextBatch(sealer.room);
-    const block = sealer.seal(batch, outbox, sourceState());
-    outbox.markSent(block.blockSeq, batch, clock.now() + ttlSeconds * 1000 + GRACE_MS);
-    let items: readonly ControlItem[];
-    try {
-      items = await relay.submit(block.bytes);
-    } catch (thrown) {
-      outbox.packAnew(block.blockSeq);
+    const { relay, outbox, clock, ttlSeconds } = this.#options;
+    this.#pending ??= this.#sealNext();
+    const { batch, block } = this.#pending;
+    const items = await relay.submit(block.bytes).catch((thrown: unknown) => {
+      if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#takeBack(block);
       throw thrown;
-    }
+    });
+    this.#pending = null;
     this.counters.blocks += 1;
     if (batch.type === 'idle') this.counters.idleBlocks += 1;
-    const epoch = itemOf(items, 'epoch');
-    if (epoch) outbox.markAccepted(block.blockSeq, toHex(epoch.epochId));
+    const epoch = toHex(itemOf(items, 'epoch')?.epochId ?? new Uint8Array(0));
+    outbox.markAccepted(block.blockSeq, epoch, clock.now() + ttlSeconds * 1000 + GRACE_MS);
     for (const item of items) if (item.type === 'receipt') this.#takeReceipt(item.bytes);
+  }
+
+  #sealNext(): PendingBlock {
+    const { outbox, sealer, sourceState } = this.#options;
+    const batch = outbox.nextBatch(sealer.room);
+    const block = sealer.seal(batch, outbox, sourceState());
+    outbox.markSent(block.blockSeq, batch);
+    return { batch, block };
+  }
+
+  /** The relay will never take this block: its records go into another one, under the same number. */
+  #takeBack({ blockSeq }: OutgoingBlock): void {
+    this.#options.outbox.packAnew(blockSeq);
+    this.#options.sealer.takeBack(blockSeq);
+    this.#pending = null;
   }
 
   /** A receipt counts only when a receiver of this route signed it for this very stream and run. */
