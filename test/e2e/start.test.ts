@@ -94,7 +94,7 @@ t.test('without --json the page to read has all three commands', async (t) => {
     page.push(line);
     return line.startsWith('Ctrl-C');
   });
-  t.match(page.join('\n'), /paramant-receiver --device-id historian\n[^]*paramant-sender[^]*prints: it works/);
+  t.match(page.join('\n'), /paramant-receiver --device-id historian\n[\s\S]*paramant-sender[\s\S]*prints: it works/);
   endGroup(shell, 'SIGTERM');
   await once(shell, 'exit');
 });

@@ -56,7 +56,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | null> 
   const ephemeral = await openEphemeralSite(nativeEngine, {
     ...options,
     name: 'demo',
-    logLevel: 'warn',
+    logLevel: 'error',
     devices: TRIAL_DEVICES,
   });
   const run = new DemoRun(options, ephemeral);
