@@ -9,6 +9,8 @@ import {
   headerBytes,
   IV_BYTES,
   KEY_ID_BYTES,
+  MAX_STANZAS,
+  MAX_TTL_SECONDS,
   parseHeader,
   type Stanza,
   stanzaCountFor,
@@ -90,13 +92,10 @@ export function keyIdOf(engine: Engine, publicKey: Uint8Array): Uint8Array {
 
 /**
  * Seals `options.plain` into `block`, whose length is the sector's block size. Refuses `payload-invalid` when it does
- * not fit and `kem-invalid` for a recipient key that is none.
+ * not fit, `kem-invalid` for a recipient key that is none, and recipients, views or a time to live out of range.
  */
 export function sealBlock(engine: Engine, block: Uint8Array, options: SealOptions): void {
-  if (options.recipients.length === 0) throw new Problem('no-recipient', 'a block needs at least one recipient');
-  if (options.plain.length > MAX_PLAIN_BYTES) {
-    throw new Problem('payload-invalid', `${options.plain.length} bytes are above ${MAX_PLAIN_BYTES}`);
-  }
+  refuseUnsealable(options);
   const recipients = withDummies(engine, options.recipients);
   const header = block.subarray(0, headerBytes(recipients.length));
   const body = block.subarray(header.length);
@@ -177,6 +176,20 @@ export function openBlock(engine: Engine, block: Uint8Array, reader: Reader): Op
 /** What the relay compares an ack with: SHA-256 over the label and the ack secret. */
 export function ackCommit(engine: Engine, ackSecret: Uint8Array): Uint8Array {
   return engine.sha256(utf8('ghostpipe/ack-commit/v1'), ackSecret);
+}
+
+/** What no relay or reader would take is not sealed either. */
+function refuseUnsealable({ recipients, views, ttlSeconds, plain }: SealOptions): void {
+  const count = recipients.length;
+  if (count === 0) throw new Problem('no-recipient', 'a block needs at least one recipient');
+  if (count > MAX_STANZAS) throw new Problem('block-invalid', `${count} recipients are more than ${MAX_STANZAS}`);
+  if (views < 1 || views > count) throw new Problem('views-exceeded', `views ${views} is not within 1 to ${count}`);
+  if (ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
+    throw new Problem('ttl-exceeded', `ttl ${ttlSeconds} s is not within 1 to ${MAX_TTL_SECONDS}`);
+  }
+  if (plain.length > MAX_PLAIN_BYTES) {
+    throw new Problem('payload-invalid', `${plain.length} bytes are above ${MAX_PLAIN_BYTES}`);
+  }
 }
 
 /** Fills up to a power of two with throw-away keys, and sorts: what is real cannot be told by bytes or place. */

@@ -43,8 +43,12 @@ export interface DeliveryReceipt {
   readonly rejects: readonly BlockReject[];
 }
 
-/** Encodes and signs a receipt. */
+/** Encodes and signs a receipt; refuses `receipt-invalid` for more ranges or rejects than it has room for. */
 export function signReceipt(engine: Engine, signer: SigningKey, receipt: DeliveryReceipt): Uint8Array {
+  if (receipt.ranges.length > MAX_RECEIPT_RANGES || receipt.rejects.length > MAX_RECEIPT_REJECTS) {
+    const counts = `${receipt.ranges.length} ranges and ${receipt.rejects.length} rejects`;
+    throw new Problem('receipt-invalid', `${counts} are more than ${MAX_RECEIPT_RANGES} and ${MAX_RECEIPT_REJECTS}`);
+  }
   const out = new Uint8Array(RECEIPT_BYTES);
   const writer = new ByteWriter(out)
     .bytes(MAGIC)

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { headerBytes, MIN_BLOCK_BYTES, parseHeader } from '../../protocol/block.ts';
+import { headerBytes, MAX_TTL_SECONDS, MIN_BLOCK_BYTES, parseHeader } from '../../protocol/block.ts';
 import { utf8 } from '../../protocol/bytes.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import { ackCommit, blockCapacity, openBlock, sealBlock } from '../../protocol/envelope.ts';
+import { ackCommit, blockCapacity, openBlock, type SealOptions, sealBlock } from '../../protocol/envelope.ts';
 import { MAX_PLAIN_BYTES } from '../../protocol/frame.ts';
 import { coins, flipped, party, readerOf, refuses, sameBytes, sealed, sealOptions } from '../fixtures/protocol.ts';
 
@@ -48,6 +48,11 @@ t.test('a block is full to its capacity and no further', async (t) => {
 t.test('what is not sealed', async (t) => {
   const block = new Uint8Array(MIN_BLOCK_BYTES);
   refuses(t, 'no-recipient', () => sealBlock(engine, block, sealOptions(sender, [], PLAIN)));
+  const changed = (change: Partial<SealOptions>) => () =>
+    sealBlock(engine, block, { ...sealOptions(sender, [one, two], PLAIN), ...change });
+  refuses(t, 'block-invalid', changed({ recipients: Array.from({ length: 257 }, () => one.recipient) }));
+  for (const views of [0, 3]) refuses(t, 'views-exceeded', changed({ views }));
+  for (const ttlSeconds of [0, MAX_TTL_SECONDS + 1]) refuses(t, 'ttl-exceeded', changed({ ttlSeconds }));
   const huge = new Uint8Array(MAX_PLAIN_BYTES + 1);
   refuses(t, 'payload-invalid', () => sealBlock(engine, block, sealOptions(sender, [one], huge)));
   const broken = { keyId: one.recipient.keyId, publicKey: new Uint8Array(3) };

@@ -47,6 +47,12 @@ t.test('encode(parse(x)) is x, empty, partly filled and full', async (t) => {
   }
 });
 
+t.test('what does not fit is not signed', async (t) => {
+  const sign = (change: Partial<DeliveryReceipt>) => () => signReceipt(engine, receiver.signer, { ...FULL, ...change });
+  refuses(t, 'receipt-invalid', sign({ ranges: [...FULL.ranges, { first: 900, count: 1 }] }));
+  refuses(t, 'receipt-invalid', sign({ rejects: [...FULL.rejects, { blockSeq: 900, code: 'replay' }] }));
+});
+
 t.test('what a parser refuses', async (t) => {
   const bytes = signReceipt(engine, receiver.signer, RECEIPT);
   const cases: [string, Uint8Array][] = [

@@ -1,13 +1,19 @@
-/** Graceful stop: the first SIGTERM or SIGINT asks, the second one insists. */
+/** Graceful stop: the first SIGTERM or SIGINT asks, a later one insists. */
+
+/**
+ * A signal this soon after the first is the same request again: a service manager signals a whole group, and the entry
+ * script hands its copy on.
+ */
+const ECHO_MS = 1000;
 
 export interface Stop {
   /** Aborts at the first signal or `ask`: take nothing new, finish what is under way. */
   readonly asked: AbortSignal;
-  /** Aborts at the second signal, or when `force` is called. */
+  /** Aborts at a later signal, or when `force` is called. */
   readonly forced: AbortSignal;
   /** Asks to stop, as the first signal does. */
   ask(): void;
-  /** Ends at once, as the second signal does. */
+  /** Ends at once, as a later signal does. */
   force(): void;
   /** Stops listening to signals. */
   dispose(): void;
@@ -17,7 +23,12 @@ export interface Stop {
 export function listenForStop(): Stop {
   const asked = new AbortController();
   const forced = new AbortController();
-  const onSignal = (): void => (asked.signal.aborted ? forced.abort() : asked.abort());
+  let askedMs = Number.POSITIVE_INFINITY;
+  const onSignal = (): void => {
+    if (performance.now() - askedMs > ECHO_MS) forced.abort();
+    askedMs = Math.min(askedMs, performance.now());
+    asked.abort();
+  };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   return {
