@@ -122,7 +122,9 @@ function wrong(path: string, expected: string, value: unknown): Problem {
 
 function describe(value: unknown): string {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return Array.isArray(value) ? 'a list' : value === undefined ? 'nothing' : 'an object';
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /** Attacker-controlled text made safe to print: at most 40 characters, no control characters. */

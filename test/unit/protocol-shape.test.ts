@@ -63,7 +63,7 @@ t.test('object', async (t) => {
   t.equal(refusal(shape, undefined), 'document must be an object, not nothing');
   t.equal(
     refusal(shape, () => 1),
-    'document must be an object, not an function',
+    'document must be an object, not a function',
   );
 });
 
