@@ -26,12 +26,9 @@ type Environment = Readonly<Partial<Record<keyof typeof ENVIRONMENT, string | un
 export async function loadConfig(file: string | undefined, environment: Environment): Promise<RelayConfig> {
   const path = file ?? environment.GHOSTPIPE_CONFIG;
   if (!path) return configOfEnvironment(environment);
+  const { licenceKey } = configOfEnvironment({ ...environment, PORT: undefined });
   const config = resolvePaths(parseConfigFile(await readConfigFile(path), path), path);
-  const said = fromEnvironment(environment);
-  if (said.mode !== undefined && said.mode !== config.mode) {
-    throw new Problem('config-invalid', `RELAY_MODE is ${said.mode}, ${path} says mode: ${config.mode}`);
-  }
-  return { ...config, licenceKey: said.licenceKey ?? config.licenceKey };
+  return { ...config, licenceKey: licenceKey ?? config.licenceKey };
 }
 
 /** Parses the text of a configuration file; `path` is for messages. Refuses `config-invalid` with file and line. */
@@ -55,17 +52,16 @@ export function parseConfigFile(text: string, path: string): RelayConfig {
   }
 }
 
-function configOfEnvironment(environment: Environment): RelayConfig {
-  const port = environment.PORT ? { port: Number(environment.PORT) } : {};
+function configOfEnvironment({ RELAY_MODE, LICENSE_KEY, PORT }: Environment): RelayConfig {
   try {
-    return parseRelayConfig({ ...fromEnvironment(environment), listeners: [{ ...DEFAULT_LISTENER, ...port }] });
+    return parseRelayConfig({
+      ...(RELAY_MODE ? { mode: RELAY_MODE } : {}),
+      ...(LICENSE_KEY ? { licenceKey: LICENSE_KEY } : {}),
+      listeners: [{ ...DEFAULT_LISTENER, ...(PORT ? { port: Number(PORT) } : {}) }],
+    });
   } catch (thrown) {
     throw new Problem('config-invalid', `environment: ${asProblem(thrown).detail}`);
   }
-}
-
-function fromEnvironment({ RELAY_MODE, LICENSE_KEY }: Environment): { mode?: string; licenceKey?: string } {
-  return { ...(RELAY_MODE ? { mode: RELAY_MODE } : {}), ...(LICENSE_KEY ? { licenceKey: LICENSE_KEY } : {}) };
 }
 
 async function readConfigFile(path: string): Promise<string> {

@@ -25,7 +25,8 @@ export async function refuse(
   problem: Problem,
   limits: { readonly bodyMs: number; readonly retryAfterSeconds: number },
 ): Promise<void> {
-  const drained = await discardBody(request.raw, MAX_BLOCK_BYTES, limits.bodyMs);
+  const hopeless = problem.code === 'body-timeout' || problem.code === 'body-incomplete';
+  const drained = !hopeless && (await discardBody(request.raw, MAX_BLOCK_BYTES, limits.bodyMs));
   if (!drained) reply.header('connection', 'close');
   if (problem.status === 503) reply.header('retry-after', limits.retryAfterSeconds);
   reply.code(problem.status).header('content-type', PROBLEM_TYPE);

@@ -1,0 +1,78 @@
+/** A listener serves the calls of its list and nothing else, and its /openapi.json says exactly what it serves. */
+import t from 'tap';
+import { CALLS, type Call, type ListenerConfig } from '../../protocol/config.ts';
+import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { smallPlant } from '../fixtures/plant.ts';
+import { ask, runRelay } from '../fixtures/relay.ts';
+
+/** Method and path of each call, as the wire contract has them. */
+const CONTRACT: Record<Call, string> = {
+  inbound: 'POST /v2/inbound',
+  claim: 'POST /v2/claim',
+  ack: 'POST /v2/ack',
+  outbound: 'GET /v2/outbound/{hash}',
+  status: 'GET /v2/status/{id}',
+  delete: 'DELETE /v2/inbound/{id}',
+  roster: 'GET /v2/roster',
+  'roster-publish': 'POST /v2/roster',
+  revoke: 'POST /v2/revoke',
+  did: 'GET /v2/did/{did}',
+  register: 'POST /v2/did/register',
+  health: 'GET /health',
+  metrics: 'GET /metrics',
+  openapi: 'GET /openapi.json',
+};
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string };
+  readonly paths: Record<string, Record<string, { summary: string; responses: Record<string, unknown> }>>;
+}
+
+function requestOf(call: Call): { method: string; path: string } {
+  const [method, path] = CONTRACT[call].split(' ') as [string, string];
+  return { method, path: path.replace(/\{\w+\}/, 'x') };
+}
+
+t.test('one listener for each call, and each call at each listener', async (t) => {
+  const listeners: ListenerConfig[] = CALLS.map((call) => ({
+    zone: 'ot',
+    address: '127.0.0.1',
+    port: 0,
+    tls: 'pq',
+    calls: call === 'openapi' ? [call] : [call, 'openapi'],
+  }));
+  const site = smallPlant(t.testdir(), { listeners });
+  const { relay, log } = await runRelay(t, site);
+  for (const [index, { calls }] of listeners.entries()) {
+    const peer = { host: '127.0.0.1', port: relay.listeners[index]!.port, pins: [relay.pin] };
+    const described = JSON.parse((await ask(peer, { path: '/openapi.json' })).body.toString()) as OpenApi;
+    const served = Object.entries(described.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    t.same(served.sort(), calls.map((call) => CONTRACT[call]).sort(), `described: ${calls.join(', ')}`);
+    for (const call of CALLS) {
+      const before = log.length;
+      const answer = await ask(peer, requestOf(call));
+      const refused = log.slice(before).some(({ detail }) => /serves no such call/.test(String(detail)));
+      t.equal(refused, !calls.includes(call), `${call} at a listener of ${calls.join(', ')}`);
+      if (refused) t.ok(answer.body.equals(NOT_AVAILABLE));
+    }
+  }
+});
+
+t.test('the description names every call, what it answers, and how it refuses', async (t) => {
+  const listener: ListenerConfig = { zone: 'ot', address: '127.0.0.1', port: 0, tls: 'pq', calls: [...CALLS] };
+  const site = smallPlant(t.testdir(), { listeners: [listener] });
+  const { ask } = await runRelay(t, site);
+  const { openapi, info, paths } = JSON.parse((await ask('ot', { path: '/openapi.json' })).body.toString()) as OpenApi;
+  t.equal(openapi, '3.1.0');
+  t.match(info, { title: 'Ghost Pipe relay, zone ot', version: /^\d+\.\d+\.\d+$/ });
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  t.equal(operations.length, CALLS.length);
+  for (const { summary, responses } of operations) {
+    t.match(summary, /^[A-Z].*\.$/);
+    t.ok(responses['200'] ?? responses['201'], summary);
+    t.match(responses.default, { content: { 'application/problem+json': {} } });
+  }
+});

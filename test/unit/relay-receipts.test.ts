@@ -1,0 +1,87 @@
+import t, { type Test } from 'tap';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
+import { type DeliveryReceipt, parseReceipt, signReceipt } from '../../protocol/receipt.ts';
+import { openRegistration } from '../../protocol/registration.ts';
+import { MAX_RECEIPTS, Receipts } from '../../relay/receipts.ts';
+import { Registry } from '../../relay/registry.ts';
+import { RosterStore } from '../../relay/roster-store.ts';
+import { smallPlant } from '../fixtures/plant.ts';
+import type { SiteDevice } from '../fixtures/site.ts';
+
+function start(t: Test, using = engine) {
+  const site = smallPlant(t.testdir());
+  const roster = new RosterStore(engine, site.rosterBytes, site);
+  const registry = new Registry(engine, roster, { maxDevices: 9 });
+  const trust = { operatorKeys: site.operator.publicKeys, siteId: site.siteId };
+  const member = (name: string) => registry.register(openRegistration(engine, site.device(name).registration, trust));
+  return { site, member, receipts: new Receipts(using, roster) };
+}
+
+function receipt(from: SiteDevice, to: SiteDevice, changes: Partial<DeliveryReceipt> = {}): Uint8Array {
+  return signReceipt(engine, from.signer, {
+    receiverDigest: from.digest,
+    senderDigest: to.digest,
+    streamId: new Uint8Array(16),
+    run: new Uint8Array(16),
+    serial: 1,
+    nextRecord: 0,
+    ranges: [],
+    rejects: [],
+    ...changes,
+  });
+}
+
+const serials = (receipts: readonly Uint8Array[]) => receipts.map((bytes) => parseReceipt(bytes).serial);
+
+t.test('the newest of each stream and receiver, round-robin', async (t) => {
+  const { site, member, receipts } = start(t);
+  const [plc, historian] = [site.device('plc'), site.device('historian')];
+  const reader = member('historian');
+  for (const stream of [1, 2, 3]) {
+    receipts.keep(reader, receipt(historian, plc, { serial: stream, streamId: new Uint8Array(16).fill(stream) }));
+  }
+  t.same(serials(receipts.next(plc.did, 2)), [1, 2]);
+  t.same(serials(receipts.next(plc.did, 2)), [3, 1]);
+  receipts.keep(reader, receipt(historian, plc, { serial: 20, streamId: new Uint8Array(16).fill(2) }));
+  receipts.keep(reader, receipt(historian, plc, { serial: 19, streamId: new Uint8Array(16).fill(2) }));
+  t.same(
+    serials(receipts.next(plc.did, 9)).toSorted((a, b) => a - b),
+    [1, 3, 20],
+  );
+  t.same(receipts.next(site.device('plc2').did, 9), [], 'another sender gets none of them');
+});
+
+t.test('a receipt must be the own, verify, and be for a device of the roster', async (t) => {
+  const { site, member, receipts } = start(t);
+  const [plc, historian, mirror] = [site.device('plc'), site.device('historian'), site.device('mirror')];
+  const reader = member('historian');
+  const good = receipt(historian, plc);
+  const forged = Uint8Array.from(good);
+  forged[200]! ^= 1;
+  t.throws(() => receipts.keep(reader, forged), { code: 'receipt-invalid' });
+  t.throws(() => receipts.keep(reader, receipt(mirror, plc)), { code: 'receipt-invalid' });
+  const inOtherName = signReceipt(engine, historian.signer, { ...parseReceipt(good), receiverDigest: mirror.digest });
+  t.throws(() => receipts.keep(reader, inOtherName), { code: 'receipt-invalid', detail: /handed it in/ });
+  t.throws(() => receipts.keep(reader, receipt(historian, site.stranger('x'))), { code: 'not-in-roster' });
+  t.same(receipts.next(plc.did, 9), []);
+});
+
+t.test('what was longest not renewed goes first when there is too much', async (t) => {
+  const { site, member, receipts } = start(t, { ...engine, verify: () => true });
+  const [plc, historian] = [site.device('plc'), site.device('historian')];
+  const reader = member('historian');
+  const template = receipt(historian, plc);
+  const numbered = (stream: number, serial: number) => {
+    const bytes = Buffer.from(template);
+    bytes.writeUInt32BE(stream, 68); // the stream id begins there
+    bytes.writeBigUInt64BE(BigInt(serial), 100); // and the serial there
+    return bytes;
+  };
+  for (let stream = 0; stream < MAX_RECEIPTS; stream++) receipts.keep(reader, numbered(stream, 1));
+  receipts.keep(reader, numbered(0, 2));
+  receipts.keep(reader, numbered(MAX_RECEIPTS, 1));
+  const streams = receipts.next(plc.did, MAX_RECEIPTS + 1).map((bytes) => Buffer.from(bytes).readUInt32BE(68));
+  t.equal(streams.length, MAX_RECEIPTS);
+  t.notOk(streams.includes(1), 'the oldest is gone');
+  t.ok(streams.includes(0), 'the renewed one is not');
+});
