@@ -2,7 +2,13 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { keyNeedles, searchMemory, textNeedles } from '../../tools/ghostpipe/memory-search.ts';
+import {
+  keyNeedles,
+  type Memory,
+  searchMemory,
+  searchRegion,
+  textNeedles,
+} from '../../tools/ghostpipe/memory-search.ts';
 
 /** A process that keeps what it reads on its input, each line turned from base64 into bytes, and answers "held". */
 const HOLDER = `
@@ -63,6 +69,22 @@ t.test('a key is found raw and in its encodings', async (t) => {
   const found = await searchMemory(child.pid!, [...keyNeedles('key', key), ...keyNeedles('other', randomBytes(32))]);
   t.ok(found?.includes('key raw'));
   t.notOk(found?.some((hit) => hit.startsWith('other')));
+});
+
+t.test('a needle on the border of two pieces is found', async (t) => {
+  const needle = { name: 'needle', bytes: Buffer.from('12345678') };
+  for (let place = 0; place <= 92; place++) {
+    const bytes = Buffer.alloc(100, 'x');
+    needle.bytes.copy(bytes, place);
+    const read = async (into: Buffer, _offset: number, length: number, at: number) => ({
+      bytesRead: bytes.copy(into, 0, at, at + length),
+      buffer: into,
+    });
+    const found = new Set<string>();
+    await searchRegion({ read } as unknown as Memory, { start: 0, end: 100 }, [needle], found, 16);
+    if (!found.has('needle')) t.fail(`not found at ${place}`);
+  }
+  t.pass('found at every place');
 });
 
 t.test('memory that cannot be read is told from memory where nothing is', async (t) => {

@@ -238,6 +238,7 @@ t.test('a replaced device is another one under the same name', async (t) => {
   const now = enrolled(out('new'), 'plc-A1');
   t.strictSame([oldDid, did], [old.did, now.device.did]);
   t.not(did, oldDid);
+  t.strictSame(site.roster.revocations, [{ did: oldDid, what: 'device' }]);
   const directory = directoryOf(t, site, now);
   t.equal(directory.member(old.digest), undefined);
   t.equal(directory.member(now.device.digest)?.name, 'plc-A1');

@@ -12,10 +12,13 @@ export interface Needle {
   readonly bytes: Buffer;
 }
 
-interface Region {
+export interface Region {
   readonly start: number;
   readonly end: number;
 }
+
+/** What is searched: reads into a buffer from an address on, as `FileHandle.read` does. */
+export type Memory = Pick<FileHandle, 'read'>;
 
 const PIECE = 4_194_304;
 /** Kernel pages that show up in every map and cannot be read. */
@@ -85,15 +88,19 @@ function parseMaps(maps: string): Region[] {
   });
 }
 
-/** Adds what is found in `region` to `found`; gives how many bytes were searched. Pieces overlap by one needle. */
-async function searchRegion(
-  memory: FileHandle,
+/**
+ * Adds what is found in `region` to `found`; gives how many bytes were searched. Pieces overlap, so that a needle on
+ * their border is found; `pieceBytes` is more than the longest needle.
+ */
+export async function searchRegion(
+  memory: Memory,
   region: Region,
   needles: readonly Needle[],
   found: Set<string>,
+  pieceBytes: number = PIECE,
 ): Promise<number> {
   const overlap = Math.max(0, ...needles.map(({ bytes }) => bytes.length - 1));
-  const buffer = Buffer.allocUnsafe(Math.min(PIECE, region.end - region.start));
+  const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, region.end - region.start));
   let searched = 0;
   for (let at = region.start; at < region.end; ) {
     const length = await readPiece(memory, buffer, at, region.end - at);
@@ -109,7 +116,7 @@ async function searchRegion(
 }
 
 /** Bytes read; 0 where the region went away or was never backed. */
-async function readPiece(memory: FileHandle, buffer: Buffer, at: number, left: number): Promise<number> {
+async function readPiece(memory: Memory, buffer: Buffer, at: number, left: number): Promise<number> {
   try {
     const { bytesRead } = await memory.read(buffer, 0, Math.min(buffer.length, left), at);
     return bytesRead;
