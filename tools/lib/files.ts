@@ -1,8 +1,11 @@
 /** Files that must not be half written, too large, or open to others. */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
+
+/** How the hidden names end that `writeFileAtomic` uses; a process that was killed may leave one behind. */
+export const TEMPORARY_SUFFIX = '.tmp';
 
 /** Reads a regular file of at most `limit` bytes; null when there is none. Refuses `file-invalid`. */
 export function readFileBounded(path: string, limit: number): Uint8Array | null {
@@ -25,7 +28,7 @@ export function readSecretFile(path: string, limit: number): Uint8Array | null {
 export function writeFileAtomic(path: string, bytes: Uint8Array | string, mode = 0o600): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}${TEMPORARY_SUFFIX}`);
   try {
     writeSynced(temporary, typeof bytes === 'string' ? Buffer.from(bytes) : bytes, mode);
     renameSync(temporary, path);

@@ -1,6 +1,6 @@
 /** The calls of a relay as a client makes them: bounded, over the pinned connection, refusals as `Problem`. */
 import https from 'node:https';
-import { type Json, parseJson } from '../../protocol/canonical.ts';
+import { canonicalBytes, type Json, parseJson } from '../../protocol/canonical.ts';
 import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '../../protocol/control.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
@@ -147,7 +147,7 @@ export class RelayClient {
   }
 
   async #json(method: Request['method'], path: string, body?: object): Promise<Json> {
-    const sent = body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)), type: JSON_TYPE };
+    const sent = body === undefined ? {} : { body: canonicalBytes(body), type: JSON_TYPE };
     return parseAnswer(await this.#exchange({ method, path, limit: JSON_LIMIT, ...sent }));
   }
 
@@ -179,7 +179,9 @@ export class RelayClient {
             }
           });
           answer.on('end', () => {
-            const body = Buffer.concat(chunks);
+            // No Buffer goes out: its `slice` would share memory where a Uint8Array's copies.
+            const { buffer, byteOffset } = Buffer.concat(chunks);
+            const body = new Uint8Array(buffer, byteOffset, length);
             const status = answer.statusCode ?? 0;
             if (status >= 200 && status < 300) resolve(body);
             else reject(refusal(status, body));

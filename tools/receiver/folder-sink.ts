@@ -24,7 +24,7 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import type { FileGroup } from '../../protocol/frame.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toHex } from '../../protocol/text.ts';
-import { syncPath, writeFileAtomic } from '../lib/files.ts';
+import { syncPath, TEMPORARY_SUFFIX, writeFileAtomic } from '../lib/files.ts';
 import { safeName } from './safe-name.ts';
 import { type ChunkDelivery, type RecordBatch, recordId, recordJson, type Sink, SinkRefusal } from './sink.ts';
 
@@ -36,7 +36,10 @@ export class FolderSink implements Sink {
 
   constructor(root: string) {
     this.#root = root;
-    guarded(root, () => mkdirSync(root, { recursive: true }));
+    guarded(root, () => {
+      mkdirSync(root, { recursive: true });
+      for (const sender of readdirSync(root)) removeTemporaries(join(root, sender, 'readings'));
+    });
   }
 
   async commitRecords(batch: RecordBatch): Promise<void> {
@@ -77,6 +80,14 @@ export class FolderSink implements Sink {
     publish(joined, target, safeName(name));
     syncPath(target);
     writeFileAtomic(join(folder, 'whole'), '');
+  }
+}
+
+/** What a killed receiver left half written: it is written anew when its block comes again. */
+function removeTemporaries(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith('.') && name.endsWith(TEMPORARY_SUFFIX)) rmSync(join(folder, name), { force: true });
   }
 }
 

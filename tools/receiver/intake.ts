@@ -80,14 +80,15 @@ export class Intake {
     if (standing === 'replay') return this.#reject(lease, 'replay', `an old run of ${this.#sender(opened)} came back`);
 
     const run = mark.runMark(frame.run);
-    const outcome = standing === 'duplicate' ? 'duplicate' : await this.#commit(opened, run);
+    const outcome = await this.#commit(opened, run); // of a duplicate too: only records that are new reach the sink
     if (outcome === 'later') return [];
-    this.#note(outcome, opened, run);
+    if (standing === 'duplicate') this.counters.duplicates += 1;
+    else this.#note(outcome, opened, run);
     if (!this.#isShared(opened, parseHeader(block).views)) this.#reportMissing(opened, run);
     const receipt = this.#receipt(opened, mark, run);
     mark.save();
     const { transferId } = lease;
-    if (outcome === 'committed' || outcome === 'duplicate') {
+    if (outcome === 'committed') {
       return [{ type: 'ack', transferId, ackSecret: opened.ackSecret }, receipt];
     }
     return [{ type: 'reject', transferId, code: outcome }, receipt];
@@ -105,12 +106,12 @@ export class Intake {
       kemKey: device.kemKey,
       senderKeys: (digest: Uint8Array) => {
         const keys = directory.verifyingKeys(digest, 'send');
-        if (!keys) stranger = digest.slice();
+        if (!keys) stranger = new Uint8Array(digest);
         return keys;
       },
     };
     try {
-      return openBlock(engine, block.slice(), reader); // opening overwrites its block
+      return openBlock(engine, new Uint8Array(block), reader); // a copy: opening overwrites its block
     } catch (thrown) {
       if (!stranger || !directory.member(stranger)) throw thrown;
       const [problem] = await membership.refreshPeers([didOf(stranger)]);
@@ -183,11 +184,7 @@ export class Intake {
   }
 
   /** Writes down what became of the block, in the run's mark and in the counters. */
-  #note(outcome: 'committed' | 'duplicate' | RejectCode, opened: OpenedBlock, run: RunMark): void {
-    if (outcome === 'duplicate') {
-      this.counters.duplicates += 1;
-      return;
-    }
+  #note(outcome: 'committed' | RejectCode, opened: OpenedBlock, run: RunMark): void {
     if (outcome !== 'committed') {
       this.counters.rejects += 1;
       run.rejects.push({ blockSeq: opened.frame.blockSeq, code: outcome });

@@ -45,23 +45,29 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
   const client = openClient(engine, args);
   const notices = new Notices('paramant-receiver');
   const stop = listenForStop();
-  process.stdout.on('error', stop.ask); // nobody reads any more
+  let readerGone = false;
+  const onReaderGone = (): void => {
+    readerGone = true;
+    stop.ask();
+  };
+  process.stdout.on('error', onReaderGone);
   try {
     await joinSite(client, notices, {
       patienceMs: Number.POSITIVE_INFINITY,
       signal: stop.asked,
       peers: () => senders(client),
     });
-    return await run(args, client, sink, notices, stop);
+    await run(args, client, sink, notices, stop);
+    return readerGone ? EXIT.failed : EXIT.ok;
   } finally {
     stop.dispose();
-    process.stdout.off('error', stop.ask);
+    process.stdout.off('error', onReaderGone);
     await sink.close();
     client.relay.close();
   }
 }
 
-async function run(args: Arguments, client: Client, sink: Sink, notices: Notices, stop: Stop): Promise<number> {
+async function run(args: Arguments, client: Client, sink: Sink, notices: Notices, stop: Stop): Promise<void> {
   const { engine, enrolment, directory, membership } = client;
   const { profile } = directory.roster;
   const count = integerOption(args, 'count', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
@@ -93,11 +99,9 @@ async function run(args: Arguments, client: Client, sink: Sink, notices: Notices
   });
   notices.say(`${enrolment.device.name} is registered at ${client.profile.url} and waits for readings`);
   await downlink.run(stop.asked);
-  const ok = !process.stdout.errored;
   if (args.flag('json')) {
-    printJson({ ok, ...intake.counters, covers: downlink.covers, failedSlots: downlink.failedSlots });
+    printJson({ ok: true, ...intake.counters, covers: downlink.covers, failedSlots: downlink.failedSlots });
   }
-  return ok ? EXIT.ok : EXIT.failed;
 }
 
 function openSink(args: Arguments): Sink {

@@ -80,7 +80,7 @@ export class StreamMark {
   runMark(run: Uint8Array): RunMark {
     const known = this.#find(run);
     if (known) return known;
-    const mark: RunMark = { run: run.slice(), blocks: new RangeSet(), records: new RangeSet(), rejects: [] };
+    const mark: RunMark = { run: new Uint8Array(run), blocks: new RangeSet(), records: new RangeSet(), rejects: [] };
     this.#open.push(mark);
     while (this.#open.length > OPEN_RUNS) this.#closed.push(toHex(this.#open.shift()!.run));
     this.#closed = this.#closed.slice(-CLOSED_RUNS);

@@ -36,7 +36,7 @@ const FILL_POLL_MS = 10;
 /** With --once, how long to wait for a relay that does not answer. */
 const ONCE_PATIENCE_MS = 15_000;
 /** Problems that no later slot can mend: the sender stops with what it could not deliver. */
-const FATAL: readonly ProblemCode[] = ['file-invalid', 'revoked'];
+const FATAL: readonly ProblemCode[] = ['file-invalid', 'revoked', 'ttl-exceeded'];
 
 const SPEC: CommandSpec = {
   name: 'paramant-sender',
