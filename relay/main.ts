@@ -48,9 +48,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (values.version) return say(await versionLine());
     const config = await loadConfig(values.config, process.env);
     if (values.check) return say(checked(config));
+    const stopped = stopSignal(); // from now on: who reads the ready line may ask to stop at once
     const relay = await startRelay(config, { engine: nativeEngine });
     if (values.json) say(`${JSON.stringify(readyEvent(relay))}\n`);
-    await stopSignal();
+    await stopped;
     await relay.close();
     return EXIT.ok;
   } catch (thrown) {

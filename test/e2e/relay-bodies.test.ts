@@ -120,8 +120,25 @@ t.test('a reader that dies in the middle gets the block again, and nobody else d
   t.ok(await allWiped(running.conduit));
 });
 
-/** Claims as `device` over a bare connection and cuts it after `bytes` bytes of the answer. */
-async function dieAfter({ peer }: RunningRelay, device: SiteDevice, bytes: number): Promise<void> {
+t.test('a reader that stops reading cannot keep a burned block in memory', async (t) => {
+  const blockSize = 16_777_216; // more than the kernel buffers of a connection take
+  const site = smallPlant(t.testdir(), { limits: { bodySeconds: 1 }, store: { slots: 2 } }, 'plant-1', blockSize);
+  const running = await runRelay(t, site);
+  const [plc, historian] = [site.device('plc'), site.device('historian')];
+  const sender = await running.registered(plc);
+  await running.registered(historian);
+  const accepted = await sender.submit(sealTo(plc, [historian], { blockSize }));
+  const { transferId } = accepted.find(({ type }) => type === 'accepted') as { transferId: Uint8Array };
+  const socket = await beginClaim(running, historian);
+  t.ok(await until(() => running.events.some(({ type }) => type === 'leased')));
+  await sender.delete(transferId);
+  t.same(running.conduit.slab.count(), { free: 1, used: 0, burning: 1 }, 'still pinned by the answer');
+  t.ok(await allWiped(running.conduit), 'the answer was cut off');
+  socket.destroy();
+});
+
+/** Claims as `device` over a bare connection, and reads nothing of the answer. */
+async function beginClaim({ peer }: RunningRelay, device: SiteDevice): Promise<TLSSocket> {
   const socket = await connectPinned(peer('it'));
   socket.on('error', () => {});
   const head = [
@@ -133,6 +150,12 @@ async function dieAfter({ peer }: RunningRelay, device: SiteDevice, bytes: numbe
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n`);
   socket.write(encodeControl([sessionItem(4, 1)]));
+  return socket;
+}
+
+/** Claims as `device` and cuts the connection after `bytes` bytes of the answer. */
+async function dieAfter(running: RunningRelay, device: SiteDevice, bytes: number): Promise<void> {
+  const socket = await beginClaim(running, device);
   let seen = 0;
   for await (const chunk of socket) {
     seen += (chunk as Buffer).length;

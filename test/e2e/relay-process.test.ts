@@ -11,6 +11,7 @@ import { stringify } from 'yaml';
 import { toBase64Url } from '../../protocol/text.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
+import { ask } from '../fixtures/relay.ts';
 import { seedOf } from '../fixtures/site.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'relay', 'main.ts');
@@ -114,6 +115,11 @@ t.test('classic and plain listeners serve monitoring; a peer without the group i
 t.test('the environment alone starts a relay that says what it lacks', async (t) => {
   const { ready, stop } = await listening(t, [], { RELAY_MODE: 'iot', LICENSE_KEY: 'plk_secret', PORT: '0' });
   t.match(ready.listeners, [{ zone: 'ot', address: '0.0.0.0', tls: 'pq' }]);
+  const peer = { host: '127.0.0.1', port: ready.listeners[0]!.port, pins: [ready.pin] };
+  const health = await ask(peer, { path: '/health' });
+  t.equal(health.status, 503);
+  t.match(JSON.parse(health.body.toString()), { status: 'not-ready', reasons: [/no site is configured/] });
+  t.equal((await ask(peer, { path: '/v2/roster' })).status, 404, 'there is no site to serve');
   t.equal(await stop('SIGTERM'), 0);
 });
 
