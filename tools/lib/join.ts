@@ -9,7 +9,8 @@ const RETRY_MS = 1_000;
 const PASSING: readonly ProblemCode[] = ['relay-unreachable', 'not-in-roster', 'not-ready'];
 
 /**
- * Joins the site. Waits up to `patienceMs` for a relay that is away; everything else is thrown at once. `peers` names the members whose keys the client will need, by the roster of that moment.
+ * Joins the site. Waits up to `patienceMs` for a relay that is away; everything else is thrown at once. `peers` names
+ * the members whose keys the client will need, by the roster of that moment.
  */
 export async function joinSite(
   client: Client,

@@ -45,6 +45,7 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
   const client = openClient(engine, args);
   const notices = new Notices('paramant-receiver');
   const stop = listenForStop();
+  stop.forced.addEventListener('abort', () => client.relay.close()); // also ends what is under way
   let readerGone = false;
   const onReaderGone = (): void => {
     readerGone = true;

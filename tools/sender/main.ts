@@ -78,6 +78,7 @@ async function send(args: Arguments, engine: Engine): Promise<number> {
   const client = openClient(engine, args);
   const notices = new Notices('paramant-sender');
   const stop = listenForStop();
+  stop.forced.addEventListener('abort', () => client.relay.close()); // also ends what is under way
   try {
     const peers = (): string[] => chosenRoute(args, client).recipients.map(({ did }) => did);
     await joinSite(client, notices, {
