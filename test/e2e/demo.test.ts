@@ -1,7 +1,6 @@
 /** The demo as a whole: nothing lost, nothing readable in the relay, and a search that finds what is there. */
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type DemoResult, runDemo } from '../../tools/ghostpipe/demo-run.ts';
@@ -53,8 +52,7 @@ t.test('demo --seconds 10 --json: all readings arrive, all blocks burn, the rela
 
 t.test('a relay that holds a canary in clear is caught', async (t) => {
   const canary = `canary-${process.pid}-of-the-sabotage`;
-  process.env.LEAKED_TEXT = canary;
-  t.teardown(() => delete process.env.LEAKED_TEXT);
+  t.intercept(process, 'env', { value: { ...process.env, LEAKED_TEXT: canary } });
   const result = await runDemo({
     seconds: 4,
     intervalMs: 500,
@@ -73,7 +71,8 @@ t.test('a relay that holds a canary in clear is caught', async (t) => {
 t.test('a demo that is stopped ends at once, leaves nothing and gives no result', async (t) => {
   const stop = new AbortController();
   const scenes: Scene[] = [];
-  const before = leftOvers();
+  const temporary = t.testdir();
+  t.intercept(process, 'env', { value: { ...process.env, TMPDIR: temporary } });
   const result = await runDemo({
     seconds: 600,
     intervalMs: 500,
@@ -89,9 +88,5 @@ t.test('a demo that is stopped ends at once, leaves nothing and gives no result'
   });
   t.equal(result, null);
   t.ok(scenes.length > 0);
-  t.strictSame(leftOvers(), before);
+  t.strictSame(readdirSync(temporary), []);
 });
-
-function leftOvers(): string[] {
-  return existsSync(tmpdir()) ? readdirSync(tmpdir()).filter((name) => name.startsWith('ghostpipe-')) : [];
-}

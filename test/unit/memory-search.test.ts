@@ -2,13 +2,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import {
-  keyNeedles,
-  type Memory,
-  searchMemory,
-  searchRegion,
-  textNeedles,
-} from '../../tools/ghostpipe/memory-search.ts';
+import { searchMemory, searchRegion } from '../../tools/ghostpipe/memory-search.ts';
+import { keyNeedles, NeedleIndex, textNeedles } from '../../tools/ghostpipe/needles.ts';
+import { type Memory, parseMaps } from '../../tools/ghostpipe/process-memory.ts';
 
 /** A process that keeps what it reads on its input, each line turned from base64 into bytes, and answers "held". */
 const HOLDER = `
@@ -81,10 +77,39 @@ t.test('a needle on the border of two pieces is found', async (t) => {
       buffer: into,
     });
     const found = new Set<string>();
-    await searchRegion({ read } as unknown as Memory, { start: 0, end: 100 }, [needle], found, 16);
+    await searchRegion({ read } as unknown as Memory, { start: 0, end: 100 }, new NeedleIndex([needle]), found, 16);
     if (!found.has('needle')) t.fail(`not found at ${place}`);
   }
   t.pass('found at every place');
+});
+
+t.test('needles that begin alike are told apart', async (t) => {
+  const names = (text: string): string[] => {
+    const needles = ['abc1', 'abc2', 'ab'].map((name) => ({ name, bytes: Buffer.from(name) }));
+    const found = new Set<string>();
+    new NeedleIndex(needles).search(Buffer.from(text), found);
+    return [...found].sort();
+  };
+  t.strictSame(names('xxabc2'), ['ab', 'abc2']);
+  t.strictSame(names('xaabcabc1'), ['ab', 'abc1']);
+  t.strictSame(names('a b c xa'), []);
+  t.strictSame(names(''), []);
+});
+
+t.test('what a process can write to is searched, program text is not', async (t) => {
+  const maps = [
+    '10000-20000 r-xp 00000000 00:1d 42   /usr/bin/node',
+    '20000-30000 r--p 00000000 00:1d 42   /usr/bin/node',
+    '30000-40000 rw-p 00000000 00:1d 42   /usr/bin/node',
+    '40000-50000 ---p 00000000 00:00 0 ',
+    '50000-60000 r--p 00000000 00:00 0 ',
+    '60000-70000 rw-p 00000000 00:00 0    [heap]',
+    '70000-80000 r--p 00000000 00:00 0    [vvar]',
+  ].join('\n');
+  t.strictSame(
+    parseMaps(maps).map(({ start }) => start),
+    [0x30000, 0x50000, 0x60000],
+  );
 });
 
 t.test('memory that cannot be read is told from memory where nothing is', async (t) => {

@@ -17,8 +17,8 @@ const SENDER_SCRIPT = fileURLToPath(new URL('./demo-sender.ts', import.meta.url)
 const READING_MS = 1000;
 /** How long the sender may go on after the last reading until it has every delivery receipt. */
 const DRAIN_MS = 60_000;
-/** Each block draws two 32-byte secrets (content key, ack seed); those of the last eight blocks are looked for. */
-const SECRETS_KEPT = 16;
+/** Each block draws two 32-byte secrets (content key, ack seed); those of the last 128 blocks are looked for. */
+const SECRETS_KEPT = 256;
 /** When, as parts of the run, the relay's memory is searched. */
 const INSPECTED_AT = [0.3, 0.7];
 
