@@ -1,6 +1,8 @@
 /** What the demo is made of: readings, the relay's numbers, the picture, the verdict over its inspections. */
 import { PassThrough } from 'node:stream';
 import t from 'tap';
+import { isClean, summary } from '../../tools/ghostpipe/demo.ts';
+import type { DemoResult } from '../../tools/ghostpipe/demo-run.ts';
 import { DemoView, type Scene, sceneLines } from '../../tools/ghostpipe/demo-view.ts';
 import { combine } from '../../tools/ghostpipe/inspection.ts';
 import { Readings } from '../../tools/ghostpipe/readings.ts';
@@ -80,4 +82,30 @@ t.test('an inspection that could not search is never taken for a clean one', asy
   t.strictSame(combine([found, blind]), { seen: 2, control: null });
   t.strictSame(combine([clean, { seen: [], control: false }]), { seen: 0, control: false });
   t.strictSame(combine([]), { seen: null, control: null });
+});
+
+t.test('the verdict: a loss or a find fails, a search that was not possible is only said', async (t) => {
+  const clean: DemoResult = {
+    readingsIn: 40,
+    readingsOut: 40,
+    blocks: 12,
+    covers: 3,
+    burned: 12,
+    lost: 0,
+    seconds: 10,
+    plaintextSeenByRelay: 0,
+    control: true,
+  };
+  const cases: readonly [change: Partial<DemoResult>, ok: boolean, words: RegExp][] = [
+    [{}, true, /Nothing readable was found in the relay.*found the canary in the sender/],
+    [{ readingsOut: 39, lost: 1 }, false, /39 came out, 1 were lost/],
+    [{ plaintextSeenByRelay: 2 }, false, /2 of the things looked for were found/],
+    [{ control: false }, false, /but the control search failed/],
+    [{ plaintextSeenByRelay: null, control: null }, true, /was not searched/],
+  ];
+  for (const [change, ok, words] of cases) {
+    const result = { ...clean, ...change };
+    t.equal(isClean(result), ok);
+    t.match(summary(result), words);
+  }
 });

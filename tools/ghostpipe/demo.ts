@@ -48,11 +48,12 @@ export function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Nothing lost, and nothing readable seen; a search that was not possible is no failure, and the summary says so. */
-function isClean({ lost, plaintextSeenByRelay, control }: DemoResult): boolean {
+export function isClean({ lost, plaintextSeenByRelay, control }: DemoResult): boolean {
   return lost === 0 && (plaintextSeenByRelay ?? 0) === 0 && control !== false;
 }
 
-function summary(result: DemoResult): string {
+/** The result in sentences. */
+export function summary(result: DemoResult): string {
   const { readingsIn, readingsOut, lost, blocks, covers, burned, plaintextSeenByRelay, control } = result;
   return [
     '',
