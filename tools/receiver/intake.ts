@@ -150,6 +150,7 @@ export class Intake {
         return this.#commitRecords(opened, run, parseRecords(plain, frame.firstRecord, frame.recordCount));
       case 'fileChunk': {
         const { name, bytes } = parseFileChunk(plain);
+        if (run.records.has(frame.firstRecord)) return;
         const whole = await this.#options.sink.commitChunk({
           sender: this.#sender(opened),
           group: frame.group,
