@@ -16,8 +16,8 @@ export interface DownlinkOptions {
   readonly intake: Intake;
   /** DIDs of the senders whose routes lead here, by the roster of the moment. */
   readonly senders: () => Iterable<string>;
-  /** Random id of this start of the receiver. */
-  readonly sessionId: Uint8Array;
+  /** A random session id. */
+  readonly newSessionId: () => Uint8Array;
   readonly blockBytes: number;
   readonly intervalMs: number;
   readonly clock: Clock;
@@ -33,9 +33,12 @@ export class Downlink {
   /** Acks, rejects and receipts that the relay has not answered yet. */
   #pending: ControlItem[] = [];
   readonly #renewal: Renewal;
+  /** Of this start, or since the last claim that broke: the relay then gives again at once what it had leased. */
+  #sessionId: Uint8Array;
 
   constructor(options: DownlinkOptions) {
     this.#options = options;
+    this.#sessionId = options.newSessionId();
     this.#renewal = new Renewal(options.membership, options.senders, options.onProblem);
   }
 
@@ -58,9 +61,13 @@ export class Downlink {
 
   /** One exchange; true when it brought a real block. */
   async #claim(): Promise<boolean> {
-    const { relay, intake, sessionId, blockBytes } = this.#options;
-    const { fits, left } = fillControl([{ type: 'session', sessionId, maxLeases: 1 }, ...this.#pending]);
-    const { block, items } = await relay.claim(fits, blockBytes);
+    const { relay, intake, newSessionId, blockBytes } = this.#options;
+    const session = { type: 'session', sessionId: this.#sessionId, maxLeases: 1 } as const;
+    const { fits, left } = fillControl([session, ...this.#pending]);
+    const { block, items } = await relay.claim(fits, blockBytes).catch((thrown: unknown) => {
+      this.#sessionId = newSessionId();
+      throw thrown;
+    });
     this.#pending = left;
     this.#reportRefusals(items);
     if (itemOf(items, 'cover')) {

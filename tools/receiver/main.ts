@@ -91,7 +91,7 @@ async function run(args: Arguments, client: Client, sink: Sink, notices: Notices
     membership,
     intake,
     senders: () => senders(client),
-    sessionId: engine.random(16),
+    newSessionId: () => engine.random(16),
     blockBytes: profile.blockSize,
     intervalMs: profile.intervalMs,
     clock: monotonicClock,
