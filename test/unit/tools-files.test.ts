@@ -108,9 +108,7 @@ t.test('parts of a device folder that are missing or open are named', async (t) 
     writeFileSync(join(own, name), text);
   }
   refuses(t, 'key-missing', () => readApiKey(join(own, 'none')));
-  t.throws(() => checkApiKey('pgp_short-secret', '--key'), {
-    message: /^key-missing: --key does not hold an API key [^s]*$/,
-  });
+  t.throws(() => checkApiKey('pgp_short-secret', '--key'), { message: /^key-missing: (?!.*short-secret)/ });
 });
 
 t.test('the newest generation is stated, the older ones still open', async (t) => {

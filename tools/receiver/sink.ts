@@ -35,7 +35,9 @@ export interface Sink {
 }
 
 /** The sink will never take this. */
-export class SinkRefusal extends Error {}
+export class SinkRefusal extends Error {
+  override readonly name = 'SinkRefusal';
+}
 
 /** A record as one JSON object: what `--json` lines, files and commands get. */
 export function recordJson(batch: RecordBatch, record: DataRecord): object {

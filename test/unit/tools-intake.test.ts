@@ -1,0 +1,327 @@
+/** The way of a block through a receiver: committed, then remembered, then acknowledged, in this order. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { ControlItem } from '../../protocol/control.ts';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
+import { ackCommit, openBlock, type SealOptions, sealBlock } from '../../protocol/envelope.ts';
+import type { FrameFields } from '../../protocol/frame.ts';
+import { NO_GROUP } from '../../protocol/frame.ts';
+import { encodeFileChunk, encodeIdle, encodeRecords } from '../../protocol/payload.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { type DeliveryReceipt, verifyReceipt } from '../../protocol/receipt.ts';
+import { encodeRun, NO_RUN, streamId } from '../../protocol/stream.ts';
+import { toHex } from '../../protocol/text.ts';
+import { Directory } from '../../tools/lib/directory.ts';
+import type { Membership } from '../../tools/lib/membership.ts';
+import { Notices } from '../../tools/lib/notices.ts';
+import { Intake } from '../../tools/receiver/intake.ts';
+import { type ChunkDelivery, type RecordBatch, SinkRefusal } from '../../tools/receiver/sink.ts';
+import { StreamMarks } from '../../tools/receiver/stream-marks.ts';
+import { makeSite, type SiteDevice, seedOf } from '../fixtures/site.ts';
+
+const RUN = encodeRun(1000, seedOf('run'));
+const TRANSFER = seedOf('transfer').subarray(0, 16);
+
+/** A receiver whose sink, directory and notices write down what they are asked, in one list. */
+function makeReceiver(t: Test, views?: number) {
+  const folder = t.testdir();
+  const site = makeSite({
+    directory: folder,
+    devices: [
+      { name: 'plc', roles: ['send'], zone: 'ot' },
+      { name: 'historian', roles: ['receive'], zone: 'it' },
+      { name: 'backup', roles: ['receive'], zone: 'it' },
+    ],
+    routes: [{ from: 'plc', to: ['historian', 'backup'], ...(views ? { views } : {}) }],
+  });
+  const [plc, historian, backup] = [site.device('plc'), site.device('historian'), site.device('backup')];
+  const both = streamId(plc.digest, [historian.digest, backup.digest]);
+  const markPath = join(folder, 'marks', `${toHex(plc.digest)}-${toHex(both)}.json`);
+  const log: string[] = [];
+  const failures: unknown[] = [];
+  const directory = new Directory(engine, site, join(folder, 'state'), site.rosterBytes);
+  const sink = {
+    async commitRecords({ records }: RecordBatch) {
+      log.push(`commit ${records.map(({ seq }) => seq)} ${existsSync(markPath) ? 'after' : 'before'} the first mark`);
+      if (failures.length > 0) throw failures.shift();
+    },
+    async commitChunk({ group }: ChunkDelivery) {
+      log.push(`chunk ${group.index}`);
+      if (failures.length > 0) throw failures.shift();
+      return group.index === 1;
+    },
+    async close() {},
+  };
+  const membership = {
+    refreshPeers: async (dids: Iterable<string>) => {
+      log.push('asked for keys');
+      for (const did of dids) if (did === plc.did && failures.length === 0) directory.acceptPeer(did, plc.registration);
+      return failures.splice(0) as Problem[];
+    },
+  } as unknown as Membership;
+  const notices = new Notices('test');
+  notices.say = (sentence) => void log.push(`said ${sentence.split('\n')[0]}`);
+  let patience = 3;
+  const device = {
+    ...historian,
+    generation: 1,
+    kemKey: (id: Uint8Array) => (toHex(id) === toHex(historian.recipient.keyId) ? historian.kemKey : undefined),
+  };
+  const intake = (): Intake =>
+    new Intake({
+      engine,
+      device,
+      directory,
+      membership,
+      marks: new StreamMarks(join(folder, 'marks')),
+      sink,
+      notices,
+      wallMs: () => 5000,
+      waitForSink: async () => patience-- > 0,
+    });
+  return { site, plc, historian, backup, both, markPath, log, failures, directory, intake };
+}
+
+type Receiver = ReturnType<typeof makeReceiver>;
+
+/** A block of `plc` for both receivers. */
+function seal(
+  { plc, historian, backup, both }: Receiver,
+  fields: Partial<FrameFields>,
+  plain: Uint8Array,
+  changes: Partial<SealOptions> = {},
+): Uint8Array {
+  const block = new Uint8Array(65_536);
+  sealBlock(engine, block, {
+    recipients: [historian.recipient, backup.recipient],
+    views: 2,
+    ttlSeconds: 60,
+    burnAtClaim: false,
+    signer: plc.signer,
+    plain,
+    fields: {
+      senderDigest: plc.digest,
+      keyGeneration: 1,
+      streamId: both,
+      run: RUN,
+      previousRun: NO_RUN,
+      blockSeq: 0,
+      firstRecord: 0,
+      recordCount: 0,
+      wallTimeMs: 0,
+      timeQuality: 'none',
+      monotonicMs: 0,
+      expiryMs: 0,
+      type: 'records',
+      group: NO_GROUP,
+      ...fields,
+    },
+    ...changes,
+  });
+  return block;
+}
+
+function records(
+  receiver: Receiver,
+  blockSeq: number,
+  seqs: readonly number[],
+  changes?: Partial<SealOptions>,
+): Uint8Array {
+  const plain = encodeRecords(seqs.map((seq) => ({ seq, wallTimeMs: 0, bytes: Buffer.from(`${seq}`) })));
+  return seal(receiver, { blockSeq, firstRecord: seqs[0]!, recordCount: seqs.length }, plain, changes);
+}
+
+function lease(block: Uint8Array, blockSha256 = engine.sha256(block)) {
+  return { type: 'lease', transferId: TRANSFER, blockSha256, attempt: 1, leaseMs: 1000 } as const;
+}
+
+/** The receipt among `items`, verified. */
+function receiptIn(items: readonly ControlItem[], by: SiteDevice): DeliveryReceipt {
+  const item = items.find(({ type }) => type === 'receipt') as { bytes: Uint8Array };
+  return verifyReceipt(engine, item.bytes, by.signer.publicKeys);
+}
+
+function summary(items: readonly ControlItem[]): string {
+  return items.map((item) => (item.type === 'reject' ? `reject ${item.code}` : item.type)).join(', ');
+}
+
+t.test('commit, mark, ack: in this order, and the ack proves that the block was opened', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  const block = records(receiver, 0, [0, 1, 2]);
+  const copy = new Uint8Array(block);
+  const items = await intake.take(block, lease(block));
+  t.strictSame(receiver.log, ['asked for keys', 'commit 0,1,2 before the first mark']);
+  t.match(JSON.parse(readFileSync(receiver.markPath, 'utf8')), { open: [{ records: [{ first: 0, count: 3 }] }] });
+  t.equal(summary(items), 'ack, receipt');
+  const { ackSecret } = items[0] as { ackSecret: Uint8Array };
+  const reader = { kemKey: () => receiver.historian.kemKey, senderKeys: () => receiver.plc.signer.publicKeys };
+  t.strictSame(
+    ackCommit(engine, ackSecret),
+    ackCommit(
+      engine,
+      openBlock(engine, copy, {
+        ...reader,
+        kemKey: (id) =>
+          toHex(id) === toHex(receiver.historian.recipient.keyId) ? receiver.historian.kemKey : undefined,
+      }).ackSecret,
+    ),
+  );
+  t.match(receiptIn(items, receiver.historian), { nextRecord: 3, ranges: [], rejects: [], serial: 5000 });
+  t.match(intake.counters, { blocks: 1, records: 3, duplicates: 0 });
+});
+
+t.test('the same block again, also after a restart, is acknowledged without the sink', async (t) => {
+  const receiver = makeReceiver(t);
+  const first = receiver.intake();
+  const block = () => records(receiver, 0, [0, 1]);
+  const given = block();
+  await first.take(given, lease(given));
+  receiver.log.length = 0;
+  for (const intake of [first, receiver.intake()]) {
+    const again = block();
+    t.equal(summary(await intake.take(again, lease(again))), 'ack, receipt');
+  }
+  t.strictSame(receiver.log, []);
+});
+
+t.test('records that were packed anew reach the sink once', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  for (const [blockSeq, seqs] of [
+    [0, [0, 1]],
+    [2, [0, 1, 5]],
+  ] as const) {
+    const block = records(receiver, blockSeq, seqs);
+    t.equal(summary(await intake.take(block, lease(block))), 'ack, receipt');
+  }
+  t.match(receiver.log.slice(1), [
+    'commit 0,1 before',
+    'commit 5 after',
+    'said 1 blocks of the stream of plc are missing',
+  ]);
+  const late = records(receiver, 1, [2]);
+  const receipt = receiptIn(await intake.take(late, lease(late)), receiver.historian);
+  t.match(receipt, { nextRecord: 3, ranges: [{ first: 5, count: 1 }] });
+  t.equal(receiver.log.at(-1), 'said 0 blocks of the stream of plc are missing');
+});
+
+t.test('a sink that fails is asked again; without more time nothing is said of the block', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  const failure = () => new Problem('sink-failed', 'disk full');
+  receiver.failures.push();
+  const first = records(receiver, 0, [0]);
+  await intake.take(first, lease(first)); // learns the sender's keys
+  receiver.failures.push(failure(), failure());
+  const second = records(receiver, 1, [1]);
+  t.equal(summary(await intake.take(second, lease(second))), 'ack, receipt');
+  receiver.failures.push(failure(), failure(), failure());
+  const third = records(receiver, 2, [2]);
+  t.strictSame(await intake.take(third, lease(third)), []);
+  t.equal(receiver.log.filter((line) => line.startsWith('commit')).length, 1 + 3 + 2);
+  t.ok(receiver.log.some((line) => line.includes('disk full [sink-failed]')));
+  const saved = JSON.parse(readFileSync(receiver.markPath, 'utf8'));
+  t.match(saved.open[0].blocks, [{ first: 0, count: 2 }], 'the third is not marked');
+});
+
+t.test('what the sink refuses for good is rejected, and the receipt tells the sender', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  const first = records(receiver, 0, [0]);
+  await intake.take(first, lease(first));
+  receiver.failures.push(new SinkRefusal('not this'));
+  const second = records(receiver, 1, [1]);
+  const items = await intake.take(second, lease(second));
+  t.equal(summary(items), 'reject sink-refused, receipt');
+  t.match(receiptIn(items, receiver.historian), { nextRecord: 1, rejects: [{ blockSeq: 1, code: 'sink-refused' }] });
+});
+
+t.test('idle blocks, chunks, and types that are not for a receiver', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  const take = (block: Uint8Array) => intake.take(block, lease(block));
+  const idle = encodeIdle({ sourceState: 'ok', backlogRecords: 0, backlogAgeMs: 0 });
+  t.equal(summary(await take(seal(receiver, { type: 'idle' }, idle))), 'ack, receipt');
+  const chunk = encodeFileChunk({ name: 'a', bytes: new Uint8Array(3) });
+  for (const index of [0, 1]) {
+    const group = { id: TRANSFER, index, count: 2, wholeSha256: seedOf('whole') };
+    const fields = { type: 'fileChunk', blockSeq: 1 + index, firstRecord: index, recordCount: 1, group } as const;
+    t.match(receiptIn(await take(seal(receiver, fields, chunk)), receiver.historian), { nextRecord: index + 1 });
+    t.equal(summary(await take(seal(receiver, fields, chunk))), 'ack, receipt');
+  }
+  t.strictSame(
+    receiver.log.filter((line) => line.startsWith('chunk')),
+    ['chunk 0', 'chunk 1'],
+  );
+  t.match(intake.counters, { idleBlocks: 1, files: 1, duplicates: 2 });
+  t.equal(summary(await take(seal(receiver, { type: 'selftest', blockSeq: 3 }, idle))), 'reject unsupported, receipt');
+  t.equal(summary(await take(seal(receiver, { blockSeq: 4, recordCount: 9 }, idle))), 'reject cannot-open, receipt');
+});
+
+t.test('an old run that comes back is a replay', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  for (let number = 0; number < 9; number++) {
+    const plain = encodeRecords([{ seq: 0, wallTimeMs: 0, bytes: new Uint8Array(0) }]);
+    const block = seal(receiver, { run: encodeRun(number, seedOf('run')), recordCount: 1 }, plain);
+    t.equal(summary(await intake.take(block, lease(block))), 'ack, receipt');
+  }
+  const old = seal(receiver, { run: encodeRun(0, seedOf('run')), blockSeq: 7 }, new Uint8Array(0));
+  t.equal(summary(await intake.take(old, lease(old))), 'reject replay');
+});
+
+t.test('blocks that cannot be opened are rejected; one damaged on the way is left for a second try', async (t) => {
+  const receiver = makeReceiver(t);
+  const intake = receiver.intake();
+  const good = records(receiver, 0, [0]);
+  t.strictSame(await intake.take(good, lease(good, seedOf('other'))), []);
+  t.match(receiver.log.at(-1)!, /\[hash-mismatch\]/);
+  const foreign = records(receiver, 0, [0], { recipients: [receiver.backup.recipient], views: 1 });
+  t.equal(summary(await intake.take(foreign, lease(foreign))), 'reject cannot-open');
+  const stranger = receiver.site.stranger('mallory');
+  const unknown = seal(receiver, { senderDigest: stranger.digest }, new Uint8Array(0), { signer: stranger.signer });
+  t.equal(summary(await intake.take(unknown, lease(unknown))), 'reject unknown-sender');
+  receiver.failures.push(new Problem('did-mismatch', 'the relay lied'));
+  t.equal(summary(await intake.take(good, lease(good))), 'reject cannot-open');
+  receiver.failures.push(new Problem('relay-unreachable', 'gone'));
+  await t.rejects(intake.take(good, lease(good)), { code: 'relay-unreachable' }, 'nothing is said of the block');
+  t.equal(summary(await intake.take(good, lease(good))), 'ack, receipt');
+});
+
+t.test('holes are no news where another reader may have taken the block, or the route ended', async (t) => {
+  const receiver = makeReceiver(t, 1);
+  const intake = receiver.intake();
+  const take = (block: Uint8Array) => intake.take(block, lease(block));
+  await take(records(receiver, 0, [0]));
+  await take(records(receiver, 4, [4], { views: 1 }));
+  t.equal(intake.counters.missingBlocks, 0);
+  receiver.directory.acceptRoster(receiver.site.issueRoster({ version: 2, routes: [] }));
+  t.equal(summary(await take(records(receiver, 6, [6]))), 'ack, receipt');
+  t.equal(intake.counters.missingBlocks, 0);
+  const own = streamId(receiver.plc.digest, [receiver.historian.digest]);
+  const alone = { recipients: [receiver.historian.recipient], views: 1 };
+  const idle = encodeIdle({ sourceState: 'ok', backlogRecords: 0, backlogAgeMs: 0 });
+  await take(seal(receiver, { type: 'idle', streamId: own, blockSeq: 3 }, idle, alone));
+  t.equal(intake.counters.missingBlocks, 3, 'a stream for it alone has no other reader');
+});
+
+t.test('a receipt always speaks of the records of its block, however old', async (t) => {
+  const receiver = makeReceiver(t, 1);
+  const intake = receiver.intake();
+  const take = (blockSeq: number, seq: number) => {
+    const block = records(receiver, blockSeq, [seq], { views: 1 });
+    return intake.take(block, lease(block));
+  };
+  for (let i = 1; i <= 20; i++) await take(i, i * 10);
+  const { ranges } = receiptIn(await take(21, 10), receiver.historian); // packed anew, as its receipt was lost
+  t.equal(ranges.length, 16);
+  t.strictSame(
+    [ranges[0], ranges.at(-1)],
+    [
+      { first: 10, count: 1 },
+      { first: 200, count: 1 },
+    ],
+  );
+});
