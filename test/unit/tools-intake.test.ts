@@ -1,150 +1,15 @@
 /** The way of a block through a receiver: committed, then remembered, then acknowledged, in this order. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import type { ControlItem } from '../../protocol/control.ts';
+import { readFileSync } from 'node:fs';
+import t from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import { ackCommit, openBlock, type SealOptions, sealBlock } from '../../protocol/envelope.ts';
-import type { FrameFields } from '../../protocol/frame.ts';
-import { NO_GROUP } from '../../protocol/frame.ts';
+import { ackCommit, openBlock } from '../../protocol/envelope.ts';
 import { encodeFileChunk, encodeIdle, encodeRecords } from '../../protocol/payload.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { type DeliveryReceipt, verifyReceipt } from '../../protocol/receipt.ts';
-import { encodeRun, NO_RUN, streamId } from '../../protocol/stream.ts';
+import { encodeRun, streamId } from '../../protocol/stream.ts';
 import { toHex } from '../../protocol/text.ts';
-import { Directory } from '../../tools/lib/directory.ts';
-import type { Membership } from '../../tools/lib/membership.ts';
-import { Notices } from '../../tools/lib/notices.ts';
-import { Intake } from '../../tools/receiver/intake.ts';
-import { type ChunkDelivery, type RecordBatch, SinkRefusal } from '../../tools/receiver/sink.ts';
-import { StreamMarks } from '../../tools/receiver/stream-marks.ts';
-import { makeSite, type SiteDevice, seedOf } from '../fixtures/site.ts';
-
-const RUN = encodeRun(1000, seedOf('run'));
-const TRANSFER = seedOf('transfer').subarray(0, 16);
-
-/** A receiver whose sink, directory and notices write down what they are asked, in one list. */
-function makeReceiver(t: Test, views?: number) {
-  const folder = t.testdir();
-  const site = makeSite({
-    directory: folder,
-    devices: [
-      { name: 'plc', roles: ['send'], zone: 'ot' },
-      { name: 'historian', roles: ['receive'], zone: 'it' },
-      { name: 'backup', roles: ['receive'], zone: 'it' },
-    ],
-    routes: [{ from: 'plc', to: ['historian', 'backup'], ...(views ? { views } : {}) }],
-  });
-  const [plc, historian, backup] = [site.device('plc'), site.device('historian'), site.device('backup')];
-  const both = streamId(plc.digest, [historian.digest, backup.digest]);
-  const markPath = join(folder, 'marks', `${toHex(plc.digest)}-${toHex(both)}.json`);
-  const log: string[] = [];
-  const failures: unknown[] = [];
-  const directory = new Directory(engine, site, join(folder, 'state'), site.rosterBytes);
-  const sink = {
-    async commitRecords({ records }: RecordBatch) {
-      log.push(`commit ${records.map(({ seq }) => seq)} ${existsSync(markPath) ? 'after' : 'before'} the first mark`);
-      if (failures.length > 0) throw failures.shift();
-    },
-    async commitChunk({ group }: ChunkDelivery) {
-      log.push(`chunk ${group.index}`);
-      if (failures.length > 0) throw failures.shift();
-      return group.index === 1;
-    },
-    async close() {},
-  };
-  const membership = {
-    refreshPeers: async (dids: Iterable<string>) => {
-      log.push('asked for keys');
-      for (const did of dids) if (did === plc.did && failures.length === 0) directory.acceptPeer(did, plc.registration);
-      return failures.splice(0) as Problem[];
-    },
-  } as unknown as Membership;
-  const notices = new Notices('test');
-  notices.say = (sentence) => void log.push(`said ${sentence.split('\n')[0]}`);
-  let patience = 3;
-  const device = {
-    ...historian,
-    generation: 1,
-    kemKey: (id: Uint8Array) => (toHex(id) === toHex(historian.recipient.keyId) ? historian.kemKey : undefined),
-  };
-  const intake = (): Intake =>
-    new Intake({
-      engine,
-      device,
-      directory,
-      membership,
-      marks: new StreamMarks(join(folder, 'marks')),
-      sink,
-      notices,
-      wallMs: () => 5000,
-      waitForSink: async () => patience-- > 0,
-    });
-  return { site, plc, historian, backup, both, markPath, log, failures, directory, intake };
-}
-
-type Receiver = ReturnType<typeof makeReceiver>;
-
-/** A block of `plc` for both receivers. */
-function seal(
-  { plc, historian, backup, both }: Receiver,
-  fields: Partial<FrameFields>,
-  plain: Uint8Array,
-  changes: Partial<SealOptions> = {},
-): Uint8Array {
-  const block = new Uint8Array(65_536);
-  sealBlock(engine, block, {
-    recipients: [historian.recipient, backup.recipient],
-    views: 2,
-    ttlSeconds: 60,
-    burnAtClaim: false,
-    signer: plc.signer,
-    plain,
-    fields: {
-      senderDigest: plc.digest,
-      keyGeneration: 1,
-      streamId: both,
-      run: RUN,
-      previousRun: NO_RUN,
-      blockSeq: 0,
-      firstRecord: 0,
-      recordCount: 0,
-      wallTimeMs: 0,
-      timeQuality: 'none',
-      monotonicMs: 0,
-      expiryMs: 0,
-      type: 'records',
-      group: NO_GROUP,
-      ...fields,
-    },
-    ...changes,
-  });
-  return block;
-}
-
-function records(
-  receiver: Receiver,
-  blockSeq: number,
-  seqs: readonly number[],
-  changes?: Partial<SealOptions>,
-): Uint8Array {
-  const plain = encodeRecords(seqs.map((seq) => ({ seq, wallTimeMs: 0, bytes: Buffer.from(`${seq}`) })));
-  return seal(receiver, { blockSeq, firstRecord: seqs[0]!, recordCount: seqs.length }, plain, changes);
-}
-
-function lease(block: Uint8Array, blockSha256 = engine.sha256(block)) {
-  return { type: 'lease', transferId: TRANSFER, blockSha256, attempt: 1, leaseMs: 1000 } as const;
-}
-
-/** The receipt among `items`, verified. */
-function receiptIn(items: readonly ControlItem[], by: SiteDevice): DeliveryReceipt {
-  const item = items.find(({ type }) => type === 'receipt') as { bytes: Uint8Array };
-  return verifyReceipt(engine, item.bytes, by.signer.publicKeys);
-}
-
-function summary(items: readonly ControlItem[]): string {
-  return items.map((item) => (item.type === 'reject' ? `reject ${item.code}` : item.type)).join(', ');
-}
+import { SinkRefusal } from '../../tools/receiver/sink.ts';
+import { lease, makeReceiver, receiptIn, records, seal, summary, TRANSFER } from '../fixtures/intake.ts';
+import { seedOf } from '../fixtures/site.ts';
 
 t.test('commit, mark, ack: in this order, and the ack proves that the block was opened', async (t) => {
   const receiver = makeReceiver(t);
