@@ -18,12 +18,10 @@ export async function joinSite(
   options: { patienceMs: number; signal: AbortSignal; peers: () => Iterable<string> },
 ): Promise<void> {
   const giveUpMs = monotonicClock.now() + options.patienceMs;
-  for (;;) {
+  for (let joined = false; !joined; ) {
     try {
       await client.membership.renew();
-      const problems = await client.membership.refreshPeers(options.peers());
-      for (const problem of problems) notices.problem(problem);
-      return;
+      joined = true;
     } catch (thrown) {
       const problem = asProblem(thrown);
       const late = options.signal.aborted || monotonicClock.now() > giveUpMs;
@@ -32,4 +30,5 @@ export async function joinSite(
       await monotonicClock.sleep(RETRY_MS, options.signal);
     }
   }
+  for (const problem of await client.membership.refreshPeers(options.peers())) notices.problem(problem);
 }
