@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../protocol/problem.ts';
+import type { BlockBytes } from './store/block-store.ts';
 
 /**
  * Receives a body of exactly `length` bytes into `target` (or nowhere, when there is no room) and returns its SHA-256
@@ -12,7 +13,7 @@ import { Problem } from '../protocol/problem.ts';
  */
 export async function receiveBlock(
   request: IncomingMessage,
-  target: Uint8Array | null,
+  target: BlockBytes | null,
   length: number,
   timeLimitMs: number,
 ): Promise<string> {

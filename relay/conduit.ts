@@ -6,8 +6,8 @@ import type { Metrics } from './metrics.ts';
 import type { Receipts } from './receipts.ts';
 import type { Registry } from './registry.ts';
 import type { RosterStore } from './roster-store.ts';
+import type { BlockStore } from './store/block-store.ts';
 import type { Deliveries } from './store/deliveries.ts';
-import type { Slab } from './store/slab.ts';
 
 export interface Conduit {
   readonly engine: Engine;
@@ -18,7 +18,7 @@ export interface Conduit {
   readonly epoch: Uint8Array;
   readonly roster: RosterStore;
   readonly registry: Registry;
-  readonly slab: Slab;
+  readonly store: BlockStore;
   readonly deliveries: Deliveries;
   readonly receipts: Receipts;
   /**

@@ -37,13 +37,13 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
     ...base,
     epoch: toHex(conduit.epoch),
     rosterVersion: conduit.roster.current.version,
-    blockBytes: conduit.slab.blockBytes,
-    slots: conduit.slab.count(),
+    blockBytes: conduit.store.blockBytes,
+    slots: conduit.store.count(),
     registeredDevices: conduit.registry.size,
   };
 }
 
-function noticesOf({ roster, slab }: Conduit): string[] {
+function noticesOf({ roster, store }: Conduit): string[] {
   const notices: string[] = [];
   if (roster.unrostered > 0) {
     notices.push(`${roster.unrostered} revocations stand in no roster: publish one, and put it into the site's file`);
@@ -51,6 +51,6 @@ function noticesOf({ roster, slab }: Conduit): string[] {
   if (roster.publishedSinceStart) {
     notices.push(`roster ${roster.current.version} came after the start: put it into the site's file`);
   }
-  if (slab.count().free === 0) notices.push('every slot is in use');
+  if (store.count().free === 0) notices.push('every slot is in use');
   return notices;
 }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { type ControlItem, encodeControl } from '../protocol/control.ts';
+import type { BlockBytes } from './store/block-store.ts';
 
 const PIECE_BYTES = 65_536;
 export const OCTETS = 'application/octet-stream';
@@ -14,13 +15,25 @@ export function sendControl(reply: FastifyReply, status: 200 | 201, items: reado
     .send(Buffer.from(encodeControl(items).buffer));
 }
 
+/** What an answer streams: a frame, a block, or a range of one. */
+type Part = Pick<BlockBytes, 'length' | 'subarray'>;
+
+/** The bytes of `whole` from `first` to `last`, both included, without reading them yet. */
+export function rangeOf(whole: Part, first: number, last: number): Part {
+  const length = last + 1 - first;
+  return {
+    length,
+    subarray: (start, end) => whole.subarray(first + start, first + Math.min(end, length)),
+  };
+}
+
 /**
- * Streams `parts` as one body, in pieces and under backpressure. `release` runs at the answer's `close`, when Node holds none of the bytes any more,
- * whether all of it was sent or not. A reader that takes longer than `timeLimitMs` is cut off.
+ * Streams `parts` as one body, in pieces and under backpressure. `release` runs at the answer's `close`, when Node
+ * holds none of the bytes any more, whether all of it was sent or not. A reader that takes longer than `timeLimitMs` is cut off.
  */
 export function streamParts(
   reply: FastifyReply,
-  parts: readonly Uint8Array[],
+  parts: readonly Part[],
   timeLimitMs: number,
   release: () => void,
 ): FastifyReply {
@@ -36,7 +49,7 @@ export function streamParts(
     .send(Readable.from(pieces(parts), { objectMode: false }));
 }
 
-function* pieces(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+function* pieces(parts: readonly Part[]): Generator<Uint8Array> {
   for (const part of parts) {
     for (let at = 0; at < part.length; at += PIECE_BYTES) yield part.subarray(at, at + PIECE_BYTES);
   }

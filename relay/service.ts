@@ -118,11 +118,11 @@ async function makeConduit(
   { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
 ): Promise<Conduit> {
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
-  const slab = new Slab(config.store.slots, roster.current.profile.blockSize);
+  const store = new Slab(config.store.slots, roster.current.profile.blockSize);
   const { leaseSeconds, leasesPerReader, slotsPerSender } = config.limits;
   const limits = { leaseMs: leaseSeconds * 1000, leasesPerReader, slotsPerSender };
   const deliveries = new Deliveries(
-    slab,
+    store,
     limits,
     () => toHex(engine.random(16)),
     (event) => {
@@ -139,10 +139,10 @@ async function makeConduit(
     epoch: engine.random(16),
     roster,
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
-    slab,
+    store,
     deliveries,
     receipts: new Receipts(engine, roster),
-    cover: makeCover(engine, slab.blockBytes),
+    cover: makeCover(engine, store.blockBytes),
     now,
   };
 }
@@ -186,7 +186,7 @@ async function openAll(wanted: readonly Parameters<typeof openListener>[0][]): P
 
 function levelsOf(conduit: Conduit | null): Levels {
   return {
-    slots: conduit?.slab.count() ?? { free: 0, used: 0, burning: 0 },
+    slots: conduit?.store.count() ?? { free: 0, used: 0, burning: 0 },
     registeredDevices: conduit?.registry.size ?? 0,
     rosterVersion: conduit?.roster.current.version ?? 0,
   };

@@ -30,7 +30,7 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
       allowed: 'receive',
       schema: describe('Acknowledge, then lease the next block; a cover comes when there is none.', {
         body,
-        response: { 200: octets('Block or cover, then a control frame.', conduit.slab.blockBytes + CONTROL_BYTES) },
+        response: { 200: octets('Block or cover, then a control frame.', conduit.store.blockBytes + CONTROL_BYTES) },
       }),
       handle: (exchange) => claim(conduit, exchange),
     },

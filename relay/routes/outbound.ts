@@ -2,11 +2,11 @@
 import { Problem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
-import { OCTETS, streamParts } from '../octet-reply.ts';
+import { OCTETS, rangeOf, streamParts } from '../octet-reply.ts';
 import { describe, type MemberExchange, type MemberRoute, octets, parameter, strings } from './route.ts';
 
 export function outboundRoutes(conduit: Conduit): MemberRoute[] {
-  const { blockBytes } = conduit.slab;
+  const { blockBytes } = conduit.store;
   const response = {
     200: octets('The block; ghostpipe-transfer, ghostpipe-attempt and ghostpipe-lease-ms name the lease.', blockBytes),
     206: {
@@ -31,7 +31,7 @@ export function outboundRoutes(conduit: Conduit): MemberRoute[] {
 }
 
 function outbound(conduit: Conduit, { request, reply, member }: MemberExchange): unknown {
-  const { blockBytes } = conduit.slab;
+  const { blockBytes } = conduit.store;
   const range = parseRange(request.headers.range, blockBytes);
   const session = sessionOf(request.headers['ghostpipe-session']);
   const { did } = member().device;
@@ -44,7 +44,7 @@ function outbound(conduit: Conduit, { request, reply, member }: MemberExchange):
     'ghostpipe-lease-ms': lease.leaseMs,
   });
   if (range) reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${blockBytes}`);
-  const bytes = range ? lease.bytes.subarray(range.first, range.last + 1) : lease.bytes;
+  const bytes = range ? rangeOf(lease.bytes, range.first, range.last) : lease.bytes;
   return streamParts(reply, [bytes], bodyMs(conduit), lease.release);
 }
 

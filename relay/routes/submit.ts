@@ -1,5 +1,5 @@
 /** The sender's calls: hand in a block, ask what became of it, take it back. */
-import { parseHeader } from '../../protocol/block.ts';
+import { headerBytes, MAX_STANZAS, parseHeader } from '../../protocol/block.ts';
 import { CONTROL_BYTES } from '../../protocol/control.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
@@ -8,8 +8,8 @@ import { bodyMs, type Conduit } from '../conduit.ts';
 import { OCTETS, sendControl } from '../octet-reply.ts';
 import { recipientsOf } from '../recipients.ts';
 import type { Member } from '../registry.ts';
+import type { Slot } from '../store/block-store.ts';
 import type { Accepted } from '../store/handover.ts';
-import type { Slot } from '../store/slab.ts';
 import {
   describe,
   json,
@@ -27,7 +27,7 @@ const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 const RECEIPTS_PER_ANSWER = 8;
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {
-  const { blockBytes } = conduit.slab;
+  const { blockBytes } = conduit.store;
   return [
     {
       call: 'inbound',
@@ -90,11 +90,11 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
  * is held already needs none. Whatever goes wrong, the slot is given back.
  */
 async function receive(conduit: Conduit, { request, member }: MemberExchange, did: string): Promise<Accepted> {
-  const { deliveries, slab, metrics } = conduit;
+  const { deliveries, store, metrics } = conduit;
   const room = admit(conduit, did);
   const slot = room instanceof Problem ? null : room;
   try {
-    const hash = await receiveBlock(request.raw, slot?.bytes ?? null, slab.blockBytes, bodyMs(conduit));
+    const hash = await receiveBlock(request.raw, slot?.bytes ?? null, store.blockBytes, bodyMs(conduit));
     // From here to the end nothing waits: what is looked up cannot change before it is used.
     const sender = member();
     const repeated = deliveries.repeated(conduit.now(), did, hash);
@@ -112,7 +112,7 @@ async function receive(conduit: Conduit, { request, member }: MemberExchange, di
 }
 
 function accept(conduit: Conduit, sender: Member, slot: Slot, hash: string): Accepted {
-  const header = parseHeader(slot.bytes);
+  const header = parseHeader(slot.bytes.subarray(0, headerBytes(MAX_STANZAS)));
   const { maxTtlSeconds } = conduit.config.limits;
   const recipients = recipientsOf(header, sender, { ...conduit, maxTtlSeconds });
   return conduit.deliveries.submit(conduit.now(), {

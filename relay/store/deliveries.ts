@@ -8,10 +8,10 @@
 import { equalBytes } from '../../protocol/bytes.ts';
 import type { TransferState } from '../../protocol/control.ts';
 import { Problem, type RejectCode } from '../../protocol/problem.ts';
+import type { BlockStore, Slot } from './block-store.ts';
 import type { DeliveryEvent } from './event.ts';
 import type { Accepted, Lease, Submission } from './handover.ts';
 import { type Found, Ledger } from './ledger.ts';
-import type { Slab, Slot } from './slab.ts';
 import {
   isFinished,
   isOpen,
@@ -33,7 +33,7 @@ export interface DeliveryLimits {
 }
 
 export class Deliveries {
-  readonly #slab: Slab;
+  readonly #store: BlockStore;
   readonly #limits: DeliveryLimits;
   readonly #makeId: () => string;
   readonly #onEvent: (event: DeliveryEvent) => void;
@@ -42,8 +42,13 @@ export class Deliveries {
   /** Slots in use by each sender, those still being received included. */
   readonly #slotsOf = new Map<string, number>();
 
-  constructor(slab: Slab, limits: DeliveryLimits, makeId: () => string, onEvent: (event: DeliveryEvent) => void) {
-    this.#slab = slab;
+  constructor(
+    store: BlockStore,
+    limits: DeliveryLimits,
+    makeId: () => string,
+    onEvent: (event: DeliveryEvent) => void,
+  ) {
+    this.#store = store;
     this.#limits = limits;
     this.#makeId = makeId;
     this.#onEvent = onEvent;
@@ -56,7 +61,7 @@ export class Deliveries {
     if (used >= slotsPerSender) {
       throw new Problem('quota-exceeded', `this device uses ${used} slots, it may use ${slotsPerSender}`);
     }
-    const slot = this.#slab.take();
+    const slot = this.#store.take();
     if (!slot) throw new Problem('slots-full', 'every slot holds a block');
     this.#slotsOf.set(sender, used + 1);
     return slot;
@@ -64,7 +69,7 @@ export class Deliveries {
 
   /** Gives a slot back whose block was not submitted; what is in it is overwritten. */
   abandon(sender: string, slot: Slot): void {
-    this.#slab.burn(slot);
+    this.#store.burn(slot);
     const used = this.#slotsOf.get(sender)! - 1;
     if (used > 0) this.#slotsOf.set(sender, used);
     else this.#slotsOf.delete(sender);
@@ -239,7 +244,7 @@ export class Deliveries {
       attempt: view.attempts,
       leaseMs: Math.floor(view.leaseEndsMs - now),
       bytes: slot.bytes,
-      release: this.#slab.pin(slot),
+      release: this.#store.pin(slot),
     };
   }
 

@@ -1,5 +1,5 @@
 /** What goes into the store and what comes out of it. */
-import type { Slot } from './slab.ts';
+import type { BlockBytes, Slot } from './block-store.ts';
 
 /** A whole block in a slot that `admit` gave, and where it goes. */
 export interface Submission {
@@ -24,6 +24,6 @@ export interface Lease {
   readonly hash: string;
   readonly attempt: number;
   readonly leaseMs: number;
-  readonly bytes: Buffer;
+  readonly bytes: BlockBytes;
   release(): void;
 }

@@ -18,8 +18,8 @@ async function until(condition: () => boolean): Promise<boolean> {
   return condition();
 }
 
-function inUse({ slab }: Conduit): number {
-  return slab.count().used;
+function inUse({ store }: Conduit): number {
+  return store.count().used;
 }
 
 /** Opens a connection and sends the head of a submit and the first `sent` bytes of its body. */
@@ -51,7 +51,7 @@ t.test('a body that is aborted frees its slot, and the bytes are gone', async (t
   const block = sealTo(site.device('plc'), [site.device('historian')]);
   const socket = await begin(running, site.device('plc'), block, 40_000);
   t.ok(await until(() => inUse(running.conduit) === 1), 'the slot is taken while the body arrives');
-  t.ok(await until(() => running.conduit.slab.memory().some((slot) => slot[39_999] === block[39_999])));
+  t.ok(await until(() => running.conduit.store.memory().some((slot) => slot[39_999] === block[39_999])));
   socket.destroy();
   t.ok(await until(() => inUse(running.conduit) === 0));
   t.ok(await allWiped(running.conduit));
@@ -132,7 +132,7 @@ t.test('a reader that stops reading cannot keep a burned block in memory', async
   const socket = await beginClaim(running, historian);
   t.ok(await until(() => running.events.some(({ type }) => type === 'leased')));
   await sender.delete(transferId);
-  t.same(running.conduit.slab.count(), { free: 1, used: 0, burning: 1 }, 'still pinned by the answer');
+  t.same(running.conduit.store.count(), { free: 1, used: 0, burning: 1 }, 'still pinned by the answer');
   t.ok(await allWiped(running.conduit), 'the answer was cut off');
   socket.destroy();
 });

@@ -77,7 +77,7 @@ t.test('a submit that is repeated gets its first answer and takes no second slot
   const first = itemOf(await sender.submit(block), 'accepted')!;
   const second = itemOf(await sender.submit(block), 'accepted')!;
   t.same(second, { type: 'accepted', transferId: first.transferId, repeated: true });
-  t.equal(conduit.slab.count().used, 1);
+  t.equal(conduit.store.count().used, 1);
 });
 
 t.test('a repeated submit is answered even when no slot is free', async (t) => {

@@ -52,7 +52,7 @@ t.test('a submit that cannot be', async (t) => {
   isProblem(t, await submit(lonely, sealTo(lonely, [historian])), 'not-routed', /no route from "lonely"/);
   isProblem(t, await submit(plc, sealTo(plc, [historian, archive])), 'views-exceeded', /2 views are asked for 1/);
   isProblem(t, await submit(plc, sealTo(plc, [historian], { ttlSeconds: 101 })), 'ttl-exceeded', /101 s.*100 s/);
-  t.same(conduit.slab.count(), { free: 8, used: 0, burning: 0 }, 'every refused block gave its slot back');
+  t.same(conduit.store.count(), { free: 8, used: 0, burning: 0 }, 'every refused block gave its slot back');
   t.equal((await submit(plc, good)).status, 201);
   t.equal(log.filter(({ msg }) => msg === 'refused').length, 11, 'a line in the log for each');
 });

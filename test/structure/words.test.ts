@@ -43,12 +43,12 @@ const RULES: readonly Rule[] = [
   },
   {
     why: 'only the delivery states take and burn blocks',
-    word: /\bslab\.(burn|take|pin)\b|\.burn\b/i,
+    word: /\b(slab|store)\.(burn|take|pin)\b|\.burn\b/i,
     where: /^relay\//,
     except: ['relay/store/deliveries.ts'],
   },
   {
-    why: 'only the slab allocates blocks',
+    why: 'only the stores allocate blocks',
     word: /\b(Buffer\.alloc\w*|new (Uint8Array|ArrayBuffer))\([^)]*block|\ballocUnsafeSlow\b/i,
     where: /^relay\//,
     except: ['relay/store/slab.ts'],
