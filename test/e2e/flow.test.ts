@@ -97,10 +97,11 @@ t.test('a receiver killed between commit and ack loses nothing and doubles nothi
   const marks = plant.path('state', plant.site.siteId, 'historian', 'receiver');
   mkdirSync(dirname(marks), { recursive: true });
   writeFileSync(marks, 'where the marks belong stands a file: nothing can be acknowledged');
-  const first = plant.receiver(['--output', output]);
   const sender = plant.sender(['--stdin', '--json']);
   const sent = readings(50);
   feed(sender, sent.slice(0, 25));
+  await until('the sender', () => sender.stderr().includes('[no-recipient]')); // so the first block holds readings
+  const first = plant.receiver(['--output', output]);
   const folder = join(output, 'plc-A1', 'readings');
   await until('the commit', () => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.jsonl')));
   first.child.kill('SIGKILL');
