@@ -1,4 +1,5 @@
 /** Turns a batch into the next block of the stream: who it is for, what the frame says, sealed and signed. */
+import { equalBytes } from '../../protocol/bytes.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { blockCapacity, type Recipient, sealBlock } from '../../protocol/envelope.ts';
 import { type FileGroup, type FrameFields, type FrameType, NO_GROUP } from '../../protocol/frame.ts';
@@ -34,6 +35,7 @@ export interface SealerOptions {
 export interface OutgoingBlock {
   readonly blockSeq: number;
   readonly bytes: Uint8Array;
+  readonly recipients: readonly Recipient[];
 }
 
 export class Sealer {
@@ -70,8 +72,8 @@ export class Sealer {
 
   /** Seals `batch` as the next block of the run; needs `missing()` to be empty. */
   seal(batch: Batch, outbox: Outbox, sourceState: SourceState): OutgoingBlock {
-    const { engine, device, route, directory, views, ttlSeconds, burnAtClaim } = this.#options;
-    const recipients = route.recipients.map(({ did }) => directory.recipient(did) as Recipient);
+    const { engine, device, views, ttlSeconds, burnAtClaim } = this.#options;
+    const recipients = this.#recipients();
     const blockSeq = this.#blockSeq++;
     const { plain, ...fields } = this.#content(batch, outbox, sourceState);
     sealBlock(engine, this.#buffer, {
@@ -83,12 +85,17 @@ export class Sealer {
       fields: { ...this.#fields(blockSeq), ...fields },
       plain,
     });
-    return { blockSeq, bytes: this.#buffer };
+    return { blockSeq, bytes: this.#buffer, recipients };
   }
 
-  /** Block `blockSeq` was the last one sealed and never left: its number is free again. */
-  takeBack(blockSeq: number): void {
-    this.#blockSeq = blockSeq;
+  /** Whether a sealed block still reaches its readers: none of them has got another key since. */
+  isCurrent({ recipients }: OutgoingBlock): boolean {
+    return this.#recipients().every(({ keyId }, i) => equalBytes(keyId, recipients[i]!.keyId));
+  }
+
+  #recipients(): Recipient[] {
+    const { route, directory } = this.#options;
+    return route.recipients.map(({ did }) => directory.recipient(did)!);
   }
 
   #content(

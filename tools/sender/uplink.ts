@@ -48,7 +48,6 @@ export interface UplinkOptions {
 
 /** What a relay refuses for what the block is, rather than for how things stand at the moment. */
 const REFUSED_FOR_GOOD: readonly ProblemCode[] = [
-  'no-recipient',
   'not-routed',
   'views-exceeded',
   'ttl-exceeded',
@@ -112,11 +111,12 @@ export class Uplink {
   }
 
   async #exchange(): Promise<void> {
-    const { relay, outbox, clock, ttlSeconds } = this.#options;
+    const { relay, outbox, sealer, clock, ttlSeconds } = this.#options;
+    if (this.#pending && !sealer.isCurrent(this.#pending.block)) this.#giveUp(this.#pending.block);
     this.#pending ??= this.#sealNext();
     const { batch, block } = this.#pending;
     const items = await relay.submit(block.bytes).catch((thrown: unknown) => {
-      if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#takeBack(block);
+      if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#giveUp(block);
       throw thrown;
     });
     this.#pending = null;
@@ -135,10 +135,12 @@ export class Uplink {
     return { batch, block };
   }
 
-  /** The relay will never take this block: its records go into another one, under the same number. */
-  #takeBack({ blockSeq }: OutgoingBlock): void {
+  /**
+   * This block will never be taken: its records go into another one. Its number is not used again, since nothing but
+   * the relay's word says that nobody has the block.
+   */
+  #giveUp({ blockSeq }: OutgoingBlock): void {
     this.#options.outbox.packAnew(blockSeq);
-    this.#options.sealer.takeBack(blockSeq);
     this.#pending = null;
   }
 
