@@ -20,23 +20,24 @@ export function recipientsOf(
   sender: Member,
   site: { readonly registry: Registry; readonly roster: RosterStore; readonly maxTtlSeconds: number },
 ): Recipient[] {
-  const known = header.stanzas.flatMap(({ keyId, ackCommit }) => {
-    const device = site.registry.withKeyId(toBase64Url(keyId))?.device;
-    return device?.roles.includes('receive') ? [{ device, ackCommit }] : [];
+  const allowed = routeOf(site.roster.current, sender.device.name).recipients;
+  const recipients = header.stanzas.flatMap(({ keyId, ackCommit }) => {
+    const named = site.registry.withKeyId(toBase64Url(keyId)).filter(({ device }) => device.roles.includes('receive'));
+    const routed = named.filter(({ device }) => allowed.includes(device));
+    if (routed.length === 0 && named.length > 0) {
+      const names = named.map(({ device }) => device.name).join(', ');
+      throw new Problem('not-routed', `the roster has no route from ${sender.device.name} to ${names}`);
+    }
+    return routed.map(({ device }) => ({ did: device.did, ackCommit }));
   });
-  if (known.length === 0) {
+  if (recipients.length === 0) {
     throw new Problem('no-recipient', `none of ${header.stanzaCount} stanzas names a registered receiver`);
   }
-  const allowed = routeOf(site.roster.current, sender.device.name).recipients;
-  const stranger = known.find(({ device }) => !allowed.includes(device));
-  if (stranger) {
-    throw new Problem('not-routed', `the roster has no route from ${sender.device.name} to ${stranger.device.name}`);
-  }
-  if (header.views > known.length) {
-    throw new Problem('views-exceeded', `${header.views} views are asked for ${known.length} recipients`);
+  if (header.views > recipients.length) {
+    throw new Problem('views-exceeded', `${header.views} views are asked for ${recipients.length} recipients`);
   }
   if (header.ttlSeconds > site.maxTtlSeconds) {
     throw new Problem('ttl-exceeded', `ttl is ${header.ttlSeconds} s, the limit is ${site.maxTtlSeconds} s`);
   }
-  return known.map(({ device, ackCommit }) => ({ did: device.did, ackCommit }));
+  return recipients;
 }

@@ -18,9 +18,12 @@ export class Registry {
   readonly #roster: RosterStore;
   readonly #entitlements: Entitlements;
   readonly #byDid = new Map<string, Registration>();
-  /** DID behind each API key hash and each key id, of the registrations in `#byDid` and no others. */
+  /**
+   * DIDs behind each API key hash and each key id, of the registrations in `#byDid` and no others. A key statement does
+   * not prove possession, so several devices may name one KEM key: none of them can keep the others out.
+   */
   readonly #byApiKeyHash = new Map<string, string>();
-  readonly #byKeyId = new Map<string, string>();
+  readonly #byKeyId = new Map<string, Set<string>>();
 
   constructor(engine: Engine, roster: RosterStore, entitlements: Entitlements) {
     this.#engine = engine;
@@ -34,7 +37,7 @@ export class Registry {
 
   /**
    * Takes an opened registration; the newest grant and the newest key of a device count. Refuses `not-in-roster`,
-   * `revoked`, `statement-older`, `kem-invalid` (another device has that key) and `quota-exceeded`.
+   * `revoked`, `statement-older` and `quota-exceeded`.
    */
   register(registration: Registration): Member {
     const { grant, statement } = registration;
@@ -43,10 +46,6 @@ export class Registry {
     }
     const device = this.#roster.member(grant.did);
     if (!device) throw new Problem('not-in-roster', `roster ${this.#roster.current.version} has no ${grant.did}`);
-    const holder = this.#byKeyId.get(statement.keyId);
-    if (holder !== undefined && holder !== grant.did) {
-      throw new Problem('kem-invalid', `key ${statement.keyId} belongs to another device`);
-    }
     const before = this.#byDid.get(grant.did);
     if (before) refuseOlder(before, registration);
     else if (this.size >= this.#entitlements.maxDevices) {
@@ -55,7 +54,7 @@ export class Registry {
     this.#drop(grant.did);
     this.#byDid.set(grant.did, registration);
     this.#byApiKeyHash.set(grant.apiKeyHash, grant.did);
-    this.#byKeyId.set(statement.keyId, grant.did);
+    this.#byKeyId.set(statement.keyId, (this.#byKeyId.get(statement.keyId) ?? new Set()).add(grant.did));
     return { device, registration };
   }
 
@@ -71,10 +70,9 @@ export class Registry {
     return did === undefined ? undefined : this.withDid(did);
   }
 
-  /** The device whose newest KEM key has that id (base64url). */
-  withKeyId(keyId: string): Member | undefined {
-    const did = this.#byKeyId.get(keyId);
-    return did === undefined ? undefined : this.withDid(did);
+  /** The devices that name the KEM key with that id (base64url) as their newest: one, unless somebody lies. */
+  withKeyId(keyId: string): Member[] {
+    return [...(this.#byKeyId.get(keyId) ?? [])].flatMap((did) => this.withDid(did) ?? []);
   }
 
   /** Drops every registration that the roster or a revocation no longer allows. */
@@ -89,7 +87,9 @@ export class Registry {
     if (!registration) return;
     this.#byDid.delete(did);
     this.#byApiKeyHash.delete(registration.grant.apiKeyHash);
-    this.#byKeyId.delete(registration.statement.keyId);
+    const holders = this.#byKeyId.get(registration.statement.keyId)!;
+    holders.delete(did);
+    if (holders.size === 0) this.#byKeyId.delete(registration.statement.keyId);
   }
 }
 
