@@ -41,6 +41,9 @@ const listener = object({
 });
 export type ListenerConfig = Of<typeof listener>;
 
+/** `slab`: blocks die with the process. `tmpfs`: files in memory, below `path`, that the next process adopts. */
+export const STORE_KINDS = ['slab', 'tmpfs'] as const;
+
 const path = text('a path', 1, 4096);
 
 const body = object(
@@ -52,7 +55,7 @@ const body = object(
     seedFile: path,
     licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
     site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
-    store: object({ slots: integer(1, 4096) }),
+    store: object({ slots: integer(1, 4096) }, { kind: oneOf(STORE_KINDS), path }),
     limits: object(
       {},
       {
@@ -69,6 +72,10 @@ const body = object(
 );
 type Written = Of<typeof body>;
 
+export type StoreConfig =
+  | { readonly kind: 'slab'; readonly slots: number }
+  | { readonly kind: 'tmpfs'; readonly slots: number; readonly path: string };
+
 /** A complete configuration: what was written, and the defaults for the rest. */
 export interface RelayConfig {
   readonly mode: 'iot';
@@ -77,7 +84,7 @@ export interface RelayConfig {
   readonly licenceKey: string | null;
   readonly site: Written['site'] | null;
   readonly listeners: readonly ListenerConfig[];
-  readonly store: { readonly slots: number };
+  readonly store: StoreConfig;
   readonly limits: {
     readonly maxTtlSeconds: number;
     readonly leaseSeconds: number;
@@ -101,7 +108,7 @@ export const DEFAULT_LISTENER: ListenerConfig = {
 /** Checks a configuration and fills in defaults; refuses `schema-invalid` with the path of the key. */
 export function parseRelayConfig(value: unknown): RelayConfig {
   const written = check(body, value);
-  const slots = written.store?.slots ?? 64;
+  const store = storeOf(written.store);
   const config: RelayConfig = {
     mode: written.mode ?? 'iot',
     name: written.name ?? 'relay',
@@ -109,12 +116,12 @@ export function parseRelayConfig(value: unknown): RelayConfig {
     licenceKey: written.licenceKey ?? null,
     site: written.site ?? null,
     listeners: written.listeners,
-    store: { slots },
+    store,
     limits: {
       maxTtlSeconds: 86_400,
       leaseSeconds: 60,
       leasesPerReader: 4,
-      slotsPerSender: slots,
+      slotsPerSender: store.slots,
       bodySeconds: 60,
       connections: 512,
       ...written.limits,
@@ -123,6 +130,15 @@ export function parseRelayConfig(value: unknown): RelayConfig {
   };
   config.listeners.forEach(refuseUnsafeListener);
   return config;
+}
+
+function storeOf({ kind = 'slab', slots = 64, path }: Partial<NonNullable<Written['store']>> = {}): StoreConfig {
+  if (kind === 'slab') {
+    if (path !== undefined) throw new Problem('schema-invalid', 'a path needs kind: tmpfs', 'store.path');
+    return { kind, slots };
+  }
+  if (path === undefined) throw new Problem('schema-invalid', 'kind: tmpfs needs a path', 'store.kind');
+  return { kind, slots, path };
 }
 
 function refuseUnsafeListener(listener: ListenerConfig, index: number): void {

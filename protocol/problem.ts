@@ -97,6 +97,13 @@ export const PROBLEMS = {
   'method-not-allowed': { status: 405, mend: 'Use the method that /openapi.json gives for this call.' },
   'not-ready': { status: 503, mend: 'Wait until /health says ready, or mend the reason that it gives.' },
   'key-revocation-required': { status: 409, mend: 'Use a revocation signed by the operator or by the device itself.' },
+  'store-not-ram': {
+    status: 0,
+    mend: 'Give the store a folder on a tmpfs, as /dev/shm or /run are; blocks never go to a disk.',
+  },
+  'swap-on': { status: 0, mend: 'Turn swap off on this host (swapoff -a); it would write blocks to a disk.' },
+  'store-in-use': { status: 0, mend: 'Stop the other relay, or give this one another folder for its store.' },
+  'store-failed': { status: 0, mend: 'Give the store a folder with room for every slot, or configure fewer slots.' },
   internal: { status: 500, mend: 'Read the log of the relay; this is a fault of the software.' },
 
   // Clients
@@ -116,7 +123,10 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Enrol the device with ghostpipe-provision device, and copy its folder to this machine.',
   },
-  'permissions-open': { status: 0, mend: 'Take the file away from other users: chmod 600 FILE.' },
+  'permissions-open': {
+    status: 0,
+    mend: 'Take it away from other users: chmod 600 FILE, chmod 700 FOLDER; it must belong to who runs the program.',
+  },
   'file-invalid': { status: 0, mend: 'Restore the file from its origin; it cannot be read as what it should be.' },
   'pin-mismatch': {
     status: 0,

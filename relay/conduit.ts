@@ -28,6 +28,8 @@ export interface Conduit {
   readonly cover: Buffer;
   /** Monotonic milliseconds. */
   now(): number;
+  /** Ends it, after the last answer: burns every block unless the store keeps them for the next process, and closes the store. */
+  stop(): void;
 }
 
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */

@@ -79,6 +79,7 @@ function resolvePaths(config: RelayConfig, file: string): RelayConfig {
   return {
     ...config,
     seedFile: config.seedFile === null ? null : from(config.seedFile),
+    store: config.store.kind === 'tmpfs' ? { ...config.store, path: from(config.store.path) } : config.store,
     site: config.site && { ...config.site, rosterFile: from(config.site.rosterFile) },
   };
 }

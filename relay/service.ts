@@ -6,7 +6,8 @@ import { Problem } from '../protocol/problem.ts';
 import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
 import { zoneGate } from './auth.ts';
-import type { Conduit } from './conduit.ts';
+import { monotonicMs } from './clock.ts';
+import { type Conduit, enforceRoster } from './conduit.ts';
 import { entitlementsOf } from './entitlements.ts';
 import { healthOf } from './health.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
@@ -25,7 +26,7 @@ import type { Route } from './routes/route.ts';
 import { submitRoutes } from './routes/submit.ts';
 import { Deliveries } from './store/deliveries.ts';
 import type { DeliveryEvent } from './store/event.ts';
-import { Slab } from './store/slab.ts';
+import { openStore } from './store/open-store.ts';
 import { readVersion } from './version.ts';
 
 /** How often states are brought up to date while nobody calls. */
@@ -35,7 +36,7 @@ const IDLE_INTERVAL_MS = 15_000;
 
 export interface RelayOptions {
   readonly engine: Engine;
-  /** Monotonic milliseconds; the process's own clock when left out. */
+  /** Monotonic milliseconds; CLOCK_MONOTONIC when left out. */
   readonly now?: () => number;
   readonly log?: Log;
   /** Told of everything that happens to a transfer, after it happened. */
@@ -51,13 +52,13 @@ export interface Relay {
   readonly logPin: string;
   /** Null while no site is configured. */
   readonly conduit: Conduit | null;
-  /** Stops listening, ends what is under way, and burns every block. */
+  /** Stops listening and ends what is under way; burns every block, unless the store keeps them for the next process. */
   close(): Promise<void>;
 }
 
 /** Starts a relay. Refuses `config-missing`, `config-invalid`, `file-invalid` and what a wrong roster is refused for. */
 export async function startRelay(config: RelayConfig, options: RelayOptions): Promise<Relay> {
-  const { engine, now = () => performance.now(), log = makeLog(config.logLevel) } = options;
+  const { engine, now = monotonicMs, log = makeLog(config.logLevel) } = options;
   const startedMs = now();
   const version = await readVersion();
   const identity = await loadIdentity(config, engine);
@@ -83,7 +84,10 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
       log,
       metrics,
     })),
-  );
+  ).catch((thrown) => {
+    conduit?.stop();
+    throw thrown;
+  });
 
   // 3. Time passes for waiting blocks although nobody calls.
   const timer = setInterval(() => conduit?.deliveries.settle(now()), SETTLE_MS);
@@ -99,7 +103,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     async close() {
       clearInterval(timer);
       await Promise.all(listeners.map((listener) => listener.close()));
-      conduit?.deliveries.burnAll(now());
+      conduit?.stop();
       log.info({ name: config.name }, 'stopped');
     },
   };
@@ -118,7 +122,9 @@ async function makeConduit(
   { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
 ): Promise<Conduit> {
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
-  const store = new Slab(config.store.slots, roster.current.profile.blockSize);
+  const { store, adopted, close } = await openStore(config.store, roster.current.profile.blockSize, (finding) =>
+    log.warn(finding, 'store'),
+  );
   const { leaseSeconds, leasesPerReader, slotsPerSender } = config.limits;
   const limits = { leaseMs: leaseSeconds * 1000, leasesPerReader, slotsPerSender };
   const deliveries = new Deliveries(
@@ -131,7 +137,9 @@ async function makeConduit(
       onDelivery?.(event);
     },
   );
-  return {
+  deliveries.adopt(now(), adopted);
+  if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
+  const conduit: Conduit = {
     engine,
     config,
     log,
@@ -144,7 +152,13 @@ async function makeConduit(
     receipts: new Receipts(engine, roster),
     cover: makeCover(engine, store.blockBytes),
     now,
+    stop() {
+      if (!store.outlivesProcess) deliveries.burnAll(now());
+      close();
+    },
   };
+  enforceRoster(conduit); // what was adopted may be for readers that the roster no longer has
+  return conduit;
 }
 
 async function readRosterFile(path: string): Promise<Uint8Array> {

@@ -54,6 +54,16 @@ export class Deliveries {
     this.#onEvent = onEvent;
   }
 
+  /** Takes over what an earlier process held, oldest first: leases and views go on, what had finished is burned. */
+  adopt(now: number, transfers: readonly Transfer[]): void {
+    for (const transfer of transfers) {
+      this.#slotsOf.set(transfer.sender, (this.#slotsOf.get(transfer.sender) ?? 0) + 1);
+      this.#ledger.add(transfer);
+      if (isFinished(transfer)) this.#burn(now, transfer, outcomeOf(transfer));
+    }
+    this.settle(now);
+  }
+
   /** A slot to receive a block into; `submit` or `abandon` must follow. Refuses `quota-exceeded`, `slots-full`. */
   admit(sender: string): Slot {
     const used = this.#slotsOf.get(sender) ?? 0;
@@ -255,19 +265,21 @@ export class Deliveries {
   }
 
   #burn(now: number, transfer: Transfer, state: TransferState): void {
+    this.abandon(transfer.sender, transfer.slot!);
+    transfer.slot = null;
     for (const view of transfer.views.values()) {
       if (!isOpen(view)) continue;
       view.state = 'expired';
       this.#tell('expired', transfer, view);
     }
-    this.abandon(transfer.sender, transfer.slot!);
-    transfer.slot = null;
     transfer.end = { state, atMs: now };
     this.#ledger.retire(transfer);
     this.#tell('burned', transfer);
   }
 
+  /** Every change of a transfer ends here: the store keeps it while it is held, then it is told. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
+    if (transfer.slot) this.#store.persist(transfer);
     this.#onEvent({
       type,
       transferId: transfer.id,

@@ -3,8 +3,9 @@ import type { TransferState } from '../../protocol/control.ts';
 import type { RejectCode } from '../../protocol/problem.ts';
 import type { Slot } from './block-store.ts';
 
-/** `waiting` and `leased` are open, the others are ends. */
-export type ViewState = 'waiting' | 'leased' | 'acked' | 'rejected' | 'expired';
+/** `waiting` and `leased` are open, the others are ends. By their number in a slot file. */
+export const VIEW_STATES = ['waiting', 'leased', 'acked', 'rejected', 'expired'] as const;
+export type ViewState = (typeof VIEW_STATES)[number];
 
 /** One recipient's side of a transfer. */
 export interface View {

@@ -22,7 +22,7 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
     licenceKey: null,
     site: null,
     listeners: [DEFAULT_LISTENER],
-    store: { slots: 64 },
+    store: { kind: 'slab', slots: 64 },
     limits: {
       maxTtlSeconds: 86_400,
       leaseSeconds: 60,
@@ -62,6 +62,16 @@ t.test('an unknown or wrong key is refused with its place', async (t) => {
   t.equal(refusedAt({ listeners: [{ ...health, port: 65_536 }] }), 'listeners[0].port');
   t.equal(refusedAt({ listeners: [{ ...health, address: 'localhost' }] }), 'listeners[0].address');
   t.equal(refusedAt({ listeners: [health, { ...health, calls: ['health', 'health'] }] }), 'listeners[1].calls[1]');
+});
+
+t.test('a store in files needs to know where, and only it', async (t) => {
+  const listeners = [health];
+  const store = { kind: 'tmpfs', slots: 8, path: '/run/ghostpipe/store' };
+  t.same(parseRelayConfig({ listeners, store }).store, store);
+  t.same(parseRelayConfig({ listeners, store: { slots: 8, kind: 'slab' } }).store, { kind: 'slab', slots: 8 });
+  t.equal(refusedAt({ listeners, store: { kind: 'tmpfs', slots: 8 } }), 'store.kind');
+  t.equal(refusedAt({ listeners, store: { slots: 8, path: 'x' } }), 'store.path');
+  t.equal(refusedAt({ listeners, store: { ...store, kind: 'disk' } }), 'store.kind');
 });
 
 t.test('calls with blocks are served over post-quantum TLS only', async (t) => {

@@ -62,10 +62,12 @@ t.test('a refusal names the file and the line', async (t) => {
 t.test('paths in a file are relative to it', async (t) => {
   const directory = t.testdir();
   const file = join(directory, 'relay.yaml');
-  writeFileSync(file, `seedFile: keys/seed\n${SITE}${LISTENER}`);
+  const store = 'store:\n  kind: tmpfs\n  slots: 4\n  path: blocks\n';
+  writeFileSync(file, `seedFile: keys/seed\n${store}${SITE}${LISTENER}`);
   const config = await loadConfig(file, {});
   t.equal(config.seedFile, join(directory, 'keys/seed'));
   t.equal(config.site?.rosterFile, join(directory, 'site/roster.json'));
+  t.same(config.store, { kind: 'tmpfs', slots: 4, path: join(directory, 'blocks') });
   t.same(await loadConfig(undefined, { GHOSTPIPE_CONFIG: file }), config);
 });
 
