@@ -14,7 +14,7 @@ import { readProfile } from '../../tools/lib/profile.ts';
 import { RelayClient } from '../../tools/lib/relay-client.ts';
 import { enrolDevice } from '../../tools/provision/device.ts';
 import type { DeviceOut } from '../../tools/provision/options.ts';
-import { publishRoster } from '../../tools/provision/publish.ts';
+import { publish, publishRoster } from '../../tools/provision/publish.ts';
 import { replaceIdentity } from '../../tools/provision/replace-device.ts';
 import { revokeDevice } from '../../tools/provision/revoke.ts';
 import { rotateKey } from '../../tools/provision/rotate.ts';
@@ -101,5 +101,16 @@ t.test('publishing twice is no error, publishing from an old copy is', async (t)
   revokeDevice(ephemeral.site, 'auditor');
   await publishRoster(ephemeral.site);
   await publishRoster(ephemeral.site);
+  const out = t.capture(process.stdout, 'write', () => true);
+  const codes = [
+    await publish(['--dir', ephemeral.site.path]),
+    await publish(['--dir', ephemeral.site.path, '--json']),
+  ];
+  out.restore();
+  const said = out()
+    .map(({ args }) => String(args[0]))
+    .join('');
+  t.same(codes, [0, 0]);
+  t.match(said, /has roster version \d+\.\n\{"ok":true,"version":\d+,"published":true\}/);
   await t.rejects(publishRoster(new SiteFolder(engine, copy)), { code: 'roster-older' });
 });

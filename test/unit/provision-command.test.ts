@@ -36,7 +36,6 @@ t.test('refusals: a sentence, how to mend it, and the exit code', async (t) => {
     ['site plant-2 --url https://127.0.0.1 --dir @/x', 2, /address with a port/],
     ['site plant-2 --url https://127.0.0.1:1 --dir @/x --block-size 1000', 2, /multiple of 65536.*"1000"/],
     ['site --url https://127.0.0.1:1 --dir @/x', 2, /NAME is missing/],
-    ['publish', 1, /127\.0\.0\.1:3 cannot be reached.*\[relay-unreachable\]/],
     ['list --dir nowhere', 3, /nowhere holds no site.*\[config-missing\]/],
     ['device plc-A1 --role send --zone ot --out @/x', 1, /has a device or group "plc-A1"/],
     ['device ../plc --role send --zone ot', 2, /NAME: must be a name/],
