@@ -10,15 +10,15 @@ import { Problem } from './problem.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** The canonical bytes of a JSON value. */
+/** The canonical bytes of a JSON value; refuses `json-invalid`. */
 export function canonicalBytes(value: unknown): Uint8Array {
   return utf8(canonicalText(value));
 }
 
-/** The canonical text of a JSON value. */
+/** The canonical text of a JSON value; refuses `json-invalid` for what has none, as lone surrogates and infinity. */
 export function canonicalText(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new Problem('json-invalid', 'the value is not JSON');
+  const text = canonicalTextOrUndefined(value);
+  if (text === undefined) throw new Problem('json-invalid', 'the value has no canonical form (RFC 8785)');
   return text;
 }
 
@@ -36,17 +36,17 @@ export function parseJson(bytes: Uint8Array, limit: number): Json {
 /** Parses at most `limit` bytes that must be canonical JSON; refuses `json-invalid` and `json-not-canonical`. */
 export function parseCanonical(bytes: Uint8Array, limit: number): Json {
   const value = parseJson(bytes, limit);
-  const again = canonicalBytesOrNull(value);
-  if (again === null || again.length !== bytes.length || again.some((byte, i) => byte !== bytes[i])) {
+  const again = utf8(canonicalTextOrUndefined(value) ?? '');
+  if (again.length !== bytes.length || again.some((byte, i) => byte !== bytes[i])) {
     throw new Problem('json-not-canonical', 'document is JSON but not in its canonical form (RFC 8785)');
   }
   return value;
 }
 
-function canonicalBytesOrNull(value: Json): Uint8Array | null {
+function canonicalTextOrUndefined(value: unknown): string | undefined {
   try {
-    return canonicalBytes(value);
+    return canonicalize(value);
   } catch {
-    return null; // lone surrogates have no canonical form
+    return undefined;
   }
 }

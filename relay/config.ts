@@ -8,7 +8,8 @@ import { type Document, isNode, LineCounter, parseDocument, visit } from 'yaml';
 import { DEFAULT_LISTENER, parseRelayConfig, type RelayConfig } from '../protocol/config.ts';
 import { asProblem, Problem } from '../protocol/problem.ts';
 
-const MAX_FILE_BYTES = 262_144;
+/** Far above any honest configuration; the time that YAML takes grows with the square of the keys. */
+export const MAX_FILE_BYTES = 65_536;
 
 /** The environment variables that the relay reads. */
 export const ENVIRONMENT = {
@@ -34,9 +35,9 @@ export async function loadConfig(file: string | undefined, environment: Environm
 /** Parses the text of a configuration file; `path` is for messages. Refuses `config-invalid` with file and line. */
 export function parseConfigFile(text: string, path: string): RelayConfig {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, strict: true, uniqueKeys: true, prettyErrors: false });
   const refuse = (offset: number, fact: string): Problem =>
     new Problem('config-invalid', `${path}:${lines.linePos(offset).line}: ${fact}`);
+  const document = parseYaml(text, lines, () => refuse(0, 'is nested too deep'));
   const fault = document.errors[0] ?? document.warnings[0];
   if (fault) throw refuse(fault.pos[0], fault.message);
   visit(document, {
@@ -52,7 +53,17 @@ export function parseConfigFile(text: string, path: string): RelayConfig {
   }
 }
 
-function configOfEnvironment({ RELAY_MODE, LICENSE_KEY, PORT }: Environment): RelayConfig {
+/** Keys are texts: printing a key that is a map of maps takes a time without bound. */
+function parseYaml(text: string, lineCounter: LineCounter, tooDeep: () => Problem): Document {
+  try {
+    return parseDocument(text, { lineCounter, strict: true, uniqueKeys: true, stringKeys: true, prettyErrors: false });
+  } catch (thrown) {
+    throw thrown instanceof RangeError ? tooDeep() : thrown;
+  }
+}
+
+/** The configuration of the environment alone; refuses `config-invalid`. */
+export function configOfEnvironment({ RELAY_MODE, LICENSE_KEY, PORT }: Environment): RelayConfig {
   try {
     return parseRelayConfig({
       ...(RELAY_MODE ? { mode: RELAY_MODE } : {}),

@@ -9,6 +9,15 @@ t.test('canonical text has sorted keys and no white space', async (t) => {
   refuses(t, 'json-invalid', () => canonicalText(undefined));
 });
 
+t.test('JSON that has no canonical form is refused, since JSON.parse lets it through', async (t) => {
+  for (const text of ['1e400', '[-1e400]', '"\\ud800"', '{"\\udc00":1}']) {
+    const value = parseJson(utf8(text), 100);
+    refuses(t, 'json-invalid', () => canonicalText(value), text);
+    refuses(t, 'json-invalid', () => canonicalBytes(value), text);
+    refuses(t, 'json-not-canonical', () => parseCanonical(utf8(text), 100), text);
+  }
+});
+
 t.test('parseCanonical gives back what canonicalBytes wrote, and accepts no other spelling', async (t) => {
   const value = { a: [1, -0.5, 1e21, 'x', true, null], b: {} };
   const bytes = canonicalBytes(value);

@@ -45,6 +45,8 @@ t.test('a refusal names the file and the line', async (t) => {
     [`name: !plant x\n${LISTENER}`, 1, /tag/i],
     [`name: [\n`, 2, /./],
     [`${LISTENER}---\nname: x\n`, 8, /document/],
+    ['? '.repeat(300), 1, /all keys must be strings/],
+    ['- '.repeat(30_000), 1, /too deep|Maximum call stack/],
     ['- a list', 1, /must be an object/],
     ['', 1, /must be an object/],
     [`__proto__: 1\n${LISTENER}`, 1, /unknown key/],
@@ -56,6 +58,14 @@ t.test('a refusal names the file and the line', async (t) => {
       { code: 'config-invalid', detail: new RegExp(`^relay\\.yaml:${line}: .*${fact.source}`, 's') },
       JSON.stringify(text.slice(0, 60)),
     );
+  }
+});
+
+t.test('nesting that no stack holds is refused at any depth', async (t) => {
+  for (let depth = 500; depth < 30_000; depth = Math.ceil(depth * 1.3)) {
+    for (const text of ['- '.repeat(depth), '['.repeat(depth), `${'['.repeat(depth)}${']'.repeat(depth)}`]) {
+      t.throws(() => parseConfigFile(text, 'relay.yaml'), { code: 'config-invalid' }, `${depth} x ${text.slice(0, 2)}`);
+    }
   }
 });
 
@@ -87,7 +97,7 @@ t.test('file and environment together', async (t) => {
   });
   await t.rejects(loadConfig(`${file}.none`, {}), { code: 'config-missing' });
   writeFileSync(file, `# ${'x'.repeat(300_000)}\n${LISTENER}`);
-  await t.rejects(loadConfig(file, {}), { code: 'config-invalid', detail: /at most 262144/ });
+  await t.rejects(loadConfig(file, {}), { code: 'config-invalid', detail: /at most 65536/ });
 });
 
 t.test('the environment alone', async (t) => {

@@ -100,6 +100,18 @@ t.test('forged peers are refused and leave nothing behind', async (t) => {
   t.equal(open(folder, site).recipient(historian.did), undefined);
 });
 
+t.test('an answer that has no canonical form is refused and leaves nothing behind', async (t) => {
+  const folder = t.testdir();
+  const site = plant(folder);
+  const directory = open(folder, site);
+  const device = site.device('historian');
+  for (const text of ['1e400', '"\\ud800"']) {
+    const answer = { ...(word(device, 1) as object), didDocument: JSON.parse(text) } as Json;
+    refuses(t, 'json-invalid', () => directory.acceptPeer(device.did, answer), text);
+    t.equal(directory.recipient(device.did), undefined);
+  }
+});
+
 t.test('a peer on disk that does not verify is as good as none', async (t) => {
   const folder = t.testdir();
   const site = plant(folder);

@@ -61,7 +61,14 @@ t.test('profiles: written beside each other, read back, refused when missing or 
   for (const url of ['http://127.0.0.1:1', 'https://a/b', 'https://u@h:1']) {
     refuses(t, 'schema-invalid', () => writeProfile(folder, 'bad', { ...iot, url }), url);
   }
-  for (const text of ['profiles: 7', 'a: b', 'profiles: {iot: {url: x}}', '{', 'profiles: &a {x: *a}']) {
+  for (const text of [
+    'profiles: 7',
+    'a: b',
+    'profiles: {iot: {url: x}}',
+    '{',
+    'profiles: &a {x: *a}',
+    '? '.repeat(1000),
+  ]) {
     writeFileSync(join(folder, 'config.yaml'), text);
     refuses(t, 'config-invalid', () => readProfile(folder, 'iot'), text);
   }

@@ -70,8 +70,9 @@ export class Directory {
   /** Takes what the relay says of `did`; refuses anything that does not verify or is older than what was seen. */
   acceptPeer(did: string, answer: Json): void {
     this.#peer(did); // recalls the generation that was seen before a restart
+    const text = canonicalText(answer);
     this.#acceptPeer(did, answer);
-    writeFileAtomic(this.#peerPath(did), canonicalText(answer));
+    writeFileAtomic(this.#peerPath(did), text);
   }
 
   /** The key that reaches a receiver, from memory or disk; undefined when the relay has to be asked. */
