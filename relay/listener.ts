@@ -6,9 +6,10 @@ import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ListenerConfig, RelayConfig } from '../protocol/config.ts';
 import { asProblem, Problem } from '../protocol/problem.ts';
+import { AnswersUnderWay } from './answers.ts';
 import { authenticate, type ZoneGate } from './auth.ts';
 import type { RelayIdentity } from './identity.ts';
 import type { Log } from './log.ts';
@@ -79,18 +80,28 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
     return refuse(request, reply, problem, refusing);
   };
 
+  const answers = new AnswersUnderWay();
   const app = fastify({
-    serverFactory: (handler) => makeServer(options, handler),
+    serverFactory: (handler) =>
+      makeServer(options, (request, response) => {
+        answers.begin(request, response);
+        handler(request, response);
+      }),
     logger: false,
     exposeHeadRoutes: false,
     frameworkErrors: (error, request, reply) => void refuseAny(request, reply, unknownCall(error.code)),
-    clientErrorHandler: (_error, socket) => refuseNotHttp(socket as Socket),
+    clientErrorHandler: (_error, socket) => refuseNotHttp(socket as Socket, answers.has(socket as Socket)),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null)); // bodies are read by who checked the caller
   app.setValidatorCompiler(() => () => true); // schemas describe; protocol/ checks
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.setErrorHandler((error, request, reply) => refuseAny(request, reply, error));
+  app.addHook('onRequest', async ({ headers, raw }) => {
+    if (headers.host === undefined && raw.httpVersion === '1.1') throw unknownCall('without host'); // RFC 9112 section 3.2
+  });
+  app.setErrorHandler((error, request, reply) =>
+    refuseAny(request, reply, ofCaller(error) ? unknownCall(error.code) : error),
+  );
   app.setNotFoundHandler((request, reply) => refuseAny(request, reply, unknownCall(request.method)));
   await app.register(swagger, { openapi: describeListener(options) });
   for (const route of options.routes) {
@@ -125,11 +136,13 @@ function makeServer(
     keepAliveTimeout: Math.max(MIN_KEEP_ALIVE_MS, 2 * intervalMs),
     maxHeaderSize: MAX_HEADER_BYTES,
     connectionsCheckingInterval: 5000,
+    requireHostHeader: false, // who leaves it out gets the answer of strangers, not Node's
   };
   const server =
     listener.tls === 'off'
       ? http.createServer(bounds, handler)
       : https.createServer({ ...bounds, ...tlsOptions(listener.tls, identity) }, handler);
+  server.on('checkExpectation', handler); // an expectation that is not known is none (RFC 9110 section 10.1.1)
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = limits.connections;
   server.on('tlsClientError', (error: Error, socket: Socket) => {
@@ -142,6 +155,12 @@ async function closeApp(app: FastifyInstance): Promise<void> {
   const force = setTimeout(() => app.server.closeAllConnections(), STOP_MS);
   await app.close();
   clearTimeout(force);
+}
+
+/** Fastify's own refusals of a request that it cannot route, as a method that needs a body and has none. */
+function ofCaller(error: unknown): error is FastifyError {
+  const { code, statusCode } = error as Partial<FastifyError>;
+  return code?.startsWith('FST_ERR_') === true && statusCode !== undefined && statusCode < 500;
 }
 
 function unknownCall(what: string): Problem {

@@ -10,6 +10,9 @@ import { discardBody } from './body.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
+/** How long who sent no HTTP may take to read the answer and close. */
+const LINGER_MS = 2000;
+
 /** The one answer to strangers. */
 export const NOT_AVAILABLE: Buffer = Buffer.from(
   problemJson(new Problem('not-available', 'Nothing is available to this caller here.')),
@@ -33,9 +36,12 @@ export async function refuse(
   await reply.send(problem.code === 'not-available' ? NOT_AVAILABLE : Buffer.from(problemJson(problem)));
 }
 
-/** The answer to bytes that are not HTTP: the same as to any stranger, and the end of the connection. */
-export function refuseNotHttp(socket: Socket): void {
-  if (!socket.writable) return void socket.destroy();
+/**
+ * The answer to bytes that are not HTTP: the same as to any stranger, and the end of the connection. Only the end when
+ * an answer is under way, which this one must not stand in the middle of.
+ */
+export function refuseNotHttp(socket: Socket, answering: boolean): void {
+  if (answering || !socket.writable) return void socket.destroy();
   const head = [
     `HTTP/1.1 ${PROBLEMS['not-available'].status} Not Found`,
     `content-type: ${PROBLEM_TYPE}`,
@@ -43,6 +49,7 @@ export function refuseNotHttp(socket: Socket): void {
     'connection: close',
   ];
   socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), NOT_AVAILABLE]));
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 function problemJson(problem: Problem): string {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { CONTROL_BYTES, encodeControl } from '../../protocol/control.ts';
 import type { Conduit } from '../../relay/conduit.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
@@ -38,7 +38,7 @@ async function begin({ peer }: RunningRelay, device: SiteDevice, block: Buffer, 
   return socket;
 }
 
-async function start(t: Parameters<typeof runRelay>[0], config: object = {}): Promise<[RunningRelay, Site]> {
+async function start(t: Test, config: object = {}): Promise<[RunningRelay, Site]> {
   const site = smallPlant(t.testdir(), config);
   const running = await runRelay(t, site);
   await running.registered(site.device('plc'));

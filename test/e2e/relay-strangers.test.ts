@@ -52,6 +52,8 @@ t.test('one answer to all strangers, byte for byte', async (t) => {
     [/serves no such call/, 'ot', { path: '/v2/inbound', headers: known }],
     [/serves no such call/, 'ot', { method: 'PUT', path: '/v2/inbound', headers: known, body: block }],
     [/serves no such call/, 'ot', { method: 'OPTIONS', path: '/v2/roster', headers: known }],
+    [/serves no such call/, 'ot', { method: 'QUERY', path: '/v2/roster', headers: known }],
+    [/carries no API key/, 'ot', post('/v2/inbound', block, { expect: 'nonsense' })],
     [/serves no such call/, 'ot', { method: 'PROPFIND', path: '/v2/roster', headers: known }],
     [/serves no such call/, 'ot', { path: '/v2/roster/', headers: known }],
     [/serves no such call/, 'ot', { path: '/V2/roster', headers: known }],
@@ -95,6 +97,21 @@ t.test('the body of a stranger is read, and its connection goes on', async (t) =
     const answer = (await once(socket, 'data'))[0] as Buffer;
     t.match(answer.toString(), /^HTTP\/1.1 404 Not Found\r\n/);
     t.notMatch(answer.toString(), /connection: close/i);
+  }
+});
+
+t.test('a request without host gets the same body, with or without a key', async (t) => {
+  const site = smallPlant(t.testdir());
+  const { peer, registered } = await runRelay(t, site);
+  await registered(site.device('plc'));
+  const key = `authorization: Bearer ${site.device('plc').apiKey}\r\n`;
+  for (const head of ['GET /v2/roster HTTP/1.1\r\n', `GET /v2/roster HTTP/1.1\r\n${key}`]) {
+    const socket = await connectPinned(peer('ot'));
+    t.teardown(() => socket.destroy());
+    socket.write(`${head}\r\n`);
+    const answer = String((await once(socket, 'data'))[0]);
+    t.match(answer, /^HTTP\/1.1 404 Not Found\r\n/);
+    t.ok(answer.endsWith(NOT_AVAILABLE.toString()));
   }
 });
 

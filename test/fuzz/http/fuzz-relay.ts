@@ -1,0 +1,169 @@
+/**
+ * Fuzzes a relay over real TLS connections: raw bytes in place of a client's requests, several connections at a time.
+ *
+ * A relay answers with successes of its API and problems of the catalogue, or closes; it never says `internal`. Every
+ * few hundred inputs a good block must still come through and every slot be free. Inputs run side by side, so code
+ * coverage cannot be told apart: an input is kept when the statuses and problem codes that it got are new.
+ */
+import type { TLSSocket } from 'node:tls';
+import { ZONES, type Zone } from '../../../protocol/shapes.ts';
+import { connectPinned, type PinnedPeer } from '../../../tools/lib/pinned-tls.ts';
+import { Corpus } from '../corpus.ts';
+import { Failures } from '../failures.ts';
+import type { FuzzOptions, Report } from '../fuzzer.ts';
+import { type Held, heldNow, leakBetween } from '../memory.ts';
+import { Random } from '../random.ts';
+import { Broken } from '../target.ts';
+import { readAnswers } from './answers.ts';
+import { mutateMessage, seedRequests } from './messages.ts';
+import type { RelayScene } from './relay-scene.ts';
+
+export const HTTP_TARGET = 'http';
+/** How many inputs it gets in comparison with the other targets: each costs a handshake. */
+export const HTTP_SHARE = 1;
+
+const LANES = 16;
+const ROUND = 320;
+const WARM_UP = 0.25;
+/** A connection that says nothing for so long has said all; then the client ends its half. */
+const QUIET_MS = 20;
+/** A relay that keeps a connection open for so long after that hangs. */
+const CLOSE_MS = 20_000;
+const SLOW_MS = 1000;
+
+/** Fuzzes the relay of `scene`. */
+export async function fuzzRelay(scene: RelayScene, options: FuzzOptions): Promise<Report> {
+  const run = new HttpRun(scene, options);
+  let warm: Held | null = null;
+  await scene.proveWell();
+  while (run.inputs < options.inputs && !options.stopped?.()) {
+    if (!warm && run.inputs >= options.inputs * WARM_UP) warm = heldNow();
+    await run.round(Math.min(ROUND, options.inputs - run.inputs));
+    options.onProgress?.(run.inputs);
+  }
+  return run.finish(warm ?? heldNow());
+}
+
+/** What one connection gave for `input`, in the order of answers; refuses nothing. */
+export async function send(peer: PinnedPeer, input: Uint8Array): Promise<Buffer> {
+  const socket = await connectPinned(peer);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let quiet: NodeJS.Timeout;
+    const hang = setTimeout(() => {
+      socket.destroy();
+      reject(new Broken(`the relay did not close within ${CLOSE_MS / 1000} s`));
+    }, CLOSE_MS);
+    const waitQuiet = (): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => socket.end(), QUIET_MS);
+    };
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      waitQuiet();
+    });
+    socket.on('error', () => {}); // the relay may close while bytes are still being written
+    socket.on('close', () => {
+      clearTimeout(quiet);
+      clearTimeout(hang);
+      resolve(Buffer.concat(chunks));
+    });
+    writeAll(socket, input, waitQuiet);
+  });
+}
+
+function writeAll(socket: TLSSocket, input: Uint8Array, written: () => void): void {
+  if (input.length === 0) written();
+  else socket.write(input, () => written());
+}
+
+class HttpRun {
+  inputs = 0;
+  readonly #scene: RelayScene;
+  readonly #random: Random;
+  readonly #corpora: ReadonlyMap<Zone, Corpus>;
+  readonly #failures = new Failures();
+  readonly #heard = new Set<string>();
+  readonly #refused: Record<string, number> = {};
+  readonly #started = performance.now();
+  #accepted = 0;
+  #slow = 0;
+  #slowestMs = 0;
+
+  constructor(scene: RelayScene, { seed }: FuzzOptions) {
+    this.#scene = scene;
+    this.#random = new Random(`${seed} ${HTTP_TARGET}`);
+    this.#corpora = new Map(ZONES.map((zone) => [zone, new Corpus(seedRequests(scene.site, zone))]));
+  }
+
+  /** Sends `count` inputs over several connections at a time, then asks whether the relay is still well. */
+  async round(count: number): Promise<void> {
+    let left = count;
+    let last: Uint8Array = new Uint8Array(0);
+    const crashed = (error: unknown): void => this.#failures.add('crash', error, last);
+    process.on('uncaughtException', crashed).on('unhandledRejection', crashed);
+    const lane = async (): Promise<void> => {
+      while (left-- > 0) {
+        const { zone, input } = this.#next();
+        last = input;
+        await this.#attempt(zone, input);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    await this.#scene.proveWell().catch((thrown) => this.#failures.add('broken', thrown, last));
+    process.off('uncaughtException', crashed).off('unhandledRejection', crashed);
+    this.inputs += count;
+  }
+
+  finish(warm: Held): Report {
+    const held = heldNow();
+    const leak = leakBetween(warm, held);
+    if (leak) this.#failures.add('leak', leak, new Uint8Array(0));
+    return {
+      target: HTTP_TARGET,
+      inputs: this.inputs,
+      accepted: this.#accepted,
+      refused: this.#refused,
+      corpus: [...this.#corpora.values()].reduce((sum, { size }) => sum + size, 0),
+      covered: 0,
+      slow: this.#slow,
+      slowestMs: this.#slowestMs,
+      seconds: (performance.now() - this.#started) / 1000,
+      growth: { rssMiB: held.rssMiB - warm.rssMiB, heapMiB: held.heapMiB - warm.heapMiB },
+      failures: this.#failures.all,
+    };
+  }
+
+  #next(): { readonly zone: Zone; readonly input: Uint8Array } {
+    const zone = this.#random.pick(ZONES);
+    const corpus = this.#corpora.get(zone)!;
+    const input = mutateMessage(this.#random, corpus.pick(this.#random), corpus.pick(this.#random));
+    return { zone, input };
+  }
+
+  async #attempt(zone: Zone, input: Uint8Array): Promise<void> {
+    const before = performance.now();
+    try {
+      const { said, fault } = readAnswers(await send(this.#scene.running.peer(zone), input));
+      const logged = this.#scene.takeFault();
+      if (fault ?? logged) this.#failures.add('crash', fault ?? logged, input);
+      this.#count(zone, input, said);
+    } catch (thrown) {
+      this.#failures.add(thrown instanceof Broken ? 'hang' : 'crash', thrown, input);
+    }
+    const ms = performance.now() - before;
+    if (ms > SLOW_MS) this.#slow++;
+    this.#slowestMs = Math.max(this.#slowestMs, ms);
+  }
+
+  #count(zone: Zone, input: Uint8Array, said: readonly string[]): void {
+    for (const word of said.length > 0 ? said : ['closed']) {
+      if (word.startsWith('2')) this.#accepted++;
+      else this.#refused[word] = (this.#refused[word] ?? 0) + 1;
+    }
+    const signature = `${zone} ${said.slice(0, 8).join()}`;
+    if (this.#heard.has(signature)) return;
+    this.#heard.add(signature);
+    this.#corpora.get(zone)!.add(input, this.#random);
+  }
+}

@@ -1,0 +1,254 @@
+/** Honest requests to begin with, each as the bytes that a client writes, and the changes that HTTP parsers stumble over. */
+import { concat, utf8 } from '../../../protocol/bytes.ts';
+import { canonicalBytes } from '../../../protocol/canonical.ts';
+import { encodeControl } from '../../../protocol/control.ts';
+import type { Zone } from '../../../protocol/shapes.ts';
+import { sealTo, sessionItem } from '../../fixtures/relay.ts';
+import type { Site, SiteDevice } from '../../fixtures/site.ts';
+import { bytesMutator } from '../mutate-bytes.ts';
+import type { Random } from '../random.ts';
+import type { Mutator } from '../target.ts';
+
+const OCTETS = 'application/octet-stream';
+const JSON_TYPE = 'application/json';
+/** Some requests in a row, or a header of one mebibyte. */
+const MAX_MESSAGE_BYTES = 1_200_000;
+const END_OF_HEAD = '\r\n\r\n';
+
+/** Requests of registered devices at the listener of `zone`. */
+export function seedRequests(site: Site, zone: Zone): Uint8Array[] {
+  const [sender, reader] = [site.device('plc-A1'), site.device('historian')];
+  const ask = (path: string, device?: SiteDevice) => message('GET', path, device);
+  switch (zone) {
+    case 'ot':
+      return [
+        message('POST', '/v2/inbound', sender, OCTETS, sealTo(sender, [reader])),
+        message('POST', '/v2/did/register', sender, JSON_TYPE, canonicalBytes(sender.registration)),
+        ask(`/v2/status/${'0f'.repeat(16)}`, sender),
+        message('DELETE', `/v2/inbound/${'0f'.repeat(16)}`, sender),
+        ask(`/v2/did/${reader.did}`, sender),
+        ask('/v2/roster', sender),
+      ];
+    case 'it':
+      return [
+        message('POST', '/v2/claim', reader, OCTETS, encodeControl([sessionItem()])),
+        message('POST', '/v2/ack', reader, OCTETS, encodeControl([sessionItem()])),
+        ask(`/v2/outbound/${'0f'.repeat(32)}`, reader),
+      ];
+    case 'management':
+      return [
+        message('POST', '/v2/roster', undefined, JSON_TYPE, site.rosterBytes),
+        message('POST', '/v2/revoke', undefined, JSON_TYPE, utf8('{}')),
+        ask('/health'),
+        ask('/metrics'),
+        ask('/openapi.json'),
+      ];
+  }
+}
+
+function message(method: string, path: string, device?: SiteDevice, type?: string, body?: Uint8Array): Uint8Array {
+  const lines = [`${method} ${path} HTTP/1.1`, 'host: relay'];
+  if (device) lines.push(`authorization: Bearer ${device.apiKey}`);
+  if (type) lines.push(`content-type: ${type}`);
+  if (body) lines.push(`content-length: ${body.length}`);
+  return concat(utf8(lines.join('\r\n') + END_OF_HEAD), body ?? new Uint8Array(0));
+}
+
+const METHODS = [
+  'GET',
+  'POST',
+  'DELETE',
+  'PUT',
+  'HEAD',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+  'PRI',
+  'QUERY',
+  'get',
+  'G@T',
+  '',
+];
+const PATHS = [
+  ...['*', '/', '//', '/v2', '/v2/', '/../etc', '/%', '/%00', '/%ff%fe', '/v2/did/%2e%2e', '/v2/status/', '?', '#', ''],
+  ...[
+    'http://other/health',
+    'relay:443',
+    '/health?x=1',
+    '/health#x',
+    '/health;x',
+    '/HEALTH',
+    '/v2/outbound/a?b=c',
+    '/é',
+  ],
+  ...['/v2/did/__proto__', '/v2/did/constructor', `/v2/status/${'0'.repeat(4000)}`, `/${'a/'.repeat(3000)}`],
+];
+const VERSIONS = ['HTTP/1.0', 'HTTP/1.1', 'HTTP/2.0', 'HTTP/0.9', 'HTTP/1.9', 'HTTP/11', 'http/1.1', 'HTTP/1.1 ', ''];
+const LENGTHS = [
+  '0',
+  '1',
+  '-1',
+  '+5',
+  '0x10',
+  '5, 5',
+  '5, 6',
+  ' 7 ',
+  '1e3',
+  '99999999999999999999',
+  '65536',
+  '32768',
+  'x',
+  '',
+];
+const HEADERS = [
+  ...['transfer-encoding: chunked', 'transfer-encoding: gzip, chunked', 'transfer-encoding: identity', 'te: trailers'],
+  ...['Transfer-Encoding : chunked', 'transfer-encoding:\tchunked', 'transfer-encoding: chunked, chunked'],
+  ...['expect: 100-continue', 'expect: nonsense', 'upgrade: h2c', 'upgrade: websocket\r\nconnection: upgrade'],
+  ...[
+    'connection: close',
+    'connection: keep-alive',
+    'connection: x, y',
+    'keep-alive: timeout=0',
+    'host: other',
+    'host:',
+  ],
+  ...[
+    'range: bytes=0-',
+    'range: bytes=1-0',
+    'range: bytes=999999999-',
+    'range: x',
+    'ghostpipe-session: 00',
+    'trailer: x',
+  ],
+  ...[
+    'authorization: Basic eDp5',
+    'authorization: Bearer',
+    `authorization: Bearer pgp_${'A'.repeat(43)}`,
+    'cookie: a=b',
+  ],
+  ...[
+    'content-type: text/plain',
+    'content-type: application/json; charset=utf-16',
+    'content-encoding: gzip',
+    ': x',
+    'x',
+  ],
+  ...[
+    'x: \u0000',
+    'x: \u00ff',
+    ' folded',
+    '\tfolded',
+    'x:\r y',
+    'accept: */*',
+    'accept-version: 9',
+    'content-length: 3',
+  ],
+  `x: ${'a'.repeat(9000)}`,
+  `x: ${'a'.repeat(1_048_576)}`,
+  Array.from({ length: 40 }, (_, i) => `x-${i}: y`).join('\r\n'),
+  Array.from({ length: 3000 }, (_, i) => `x-${i}: y`).join('\r\n'),
+];
+const TOKENS = [
+  '\r\n',
+  '\n',
+  '\r',
+  ': ',
+  ' ',
+  '\t',
+  '\u0000',
+  '0\r\n\r\n',
+  'ffffffff\r\n',
+  '-1\r\n',
+  'HTTP/1.1',
+  '\u0016\u0003\u0001',
+];
+const mutateBytes = bytesMutator(TOKENS);
+
+type HeadChange = (random: Random, lines: string[]) => string[];
+
+const HEAD_CHANGES: readonly HeadChange[] = [
+  requestLine((random, [, path, version]) => [random.pick(METHODS), path, version]),
+  requestLine((random, [method, , version]) => [method, random.pick(PATHS), version]),
+  requestLine((random, [method, path]) => [method, path, random.pick(VERSIONS)]),
+  (random, lines) => lines.filter((line) => !line.startsWith(random.pick(['host', 'content', 'authorization']))),
+  (random, lines) => [
+    ...lines.filter((line) => !line.startsWith('content-length')),
+    `content-length: ${random.pick(LENGTHS)}`,
+  ],
+  (random, lines) => [...lines, `content-length: ${random.pick(LENGTHS)}`],
+  (random, [first = '', ...rest]) => [first, ...rest, random.pick(HEADERS)],
+  (random, [first = '', ...rest]) => [first, random.pick(HEADERS), ...rest],
+  (random, [first = '', ...rest]) => [first, ...rest, random.pick(rest.length > 0 ? rest : HEADERS)],
+];
+
+/** Changes head or body of a request, sends it in chunks, cuts it, or sends several at once. */
+export const mutateMessage: Mutator = (random, input, other) =>
+  changed(random, input, other).slice(0, MAX_MESSAGE_BYTES);
+
+function changed(random: Random, input: Uint8Array, other: Uint8Array): Uint8Array {
+  switch (random.below(10)) {
+    case 0:
+      return mutateBytes(random, input, other);
+    case 1:
+      return input.slice(0, random.below(input.length + 1));
+    case 2:
+      return concat(...Array.from({ length: 2 + random.below(12) }, () => (random.once(2) ? input : other)));
+    case 3:
+      return chunked(random, input);
+    case 4:
+    case 5:
+      return withBody(random, input, mutateBytes(random, bodyOf(input), bodyOf(other)));
+    default:
+      return withHead(random, input);
+  }
+}
+
+function requestLine(change: (random: Random, words: string[]) => (string | undefined)[]): HeadChange {
+  return (random, [first = '', ...rest]) => [change(random, first.split(' ')).join(' '), ...rest];
+}
+
+function withHead(random: Random, input: Uint8Array): Uint8Array {
+  let lines = headOf(input).split('\r\n');
+  for (let left = 1 + random.below(3); left > 0; left--) lines = random.pick(HEAD_CHANGES)(random, lines);
+  return concat(latin1(lines.join(random.once(12) ? '\n' : '\r\n') + END_OF_HEAD), bodyOf(input));
+}
+
+/** Another body, three times in four with a true content-length. */
+function withBody(random: Random, input: Uint8Array, body: Uint8Array): Uint8Array {
+  const head = headOf(input);
+  const told = random.once(4) ? head : head.replace(/^content-length: .*$/m, `content-length: ${body.length}`);
+  return concat(latin1(told + END_OF_HEAD), body);
+}
+
+/** The body in chunks, honest or with a size that is not one. */
+function chunked(random: Random, input: Uint8Array): Uint8Array {
+  const head = headOf(input).replace(/\r\ncontent-length: .*/, '');
+  const parts: Uint8Array[] = [latin1(`${head}\r\ntransfer-encoding: chunked${END_OF_HEAD}`)];
+  const body = bodyOf(input);
+  for (let at = 0, chunks = 0; at < body.length && chunks < 64; chunks++) {
+    const piece = body.subarray(at, at + 1 + random.below(body.length));
+    const size = random.once(6)
+      ? random.pick(['', 'g', '-1', 'fffffffffffffffff', '0x5', '5;x=y', ' 5'])
+      : piece.length.toString(16);
+    parts.push(latin1(`${size}\r\n`), piece, latin1(random.once(12) ? '' : '\r\n'));
+    at += piece.length;
+  }
+  return concat(...parts, latin1(random.pick(['0\r\n\r\n', '0\r\n\r\n', '0\r\nx: y\r\n\r\n', '', '0\r\n'])));
+}
+
+function headOf(input: Uint8Array): string {
+  return Buffer.from(input.subarray(0, endOfHead(input))).toString('latin1');
+}
+
+function bodyOf(input: Uint8Array): Uint8Array {
+  return input.subarray(endOfHead(input) + END_OF_HEAD.length);
+}
+
+function endOfHead(input: Uint8Array): number {
+  const at = Buffer.from(input.buffer, input.byteOffset, input.length).indexOf(END_OF_HEAD);
+  return at === -1 ? input.length : at;
+}
+
+function latin1(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'));
+}
