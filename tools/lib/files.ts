@@ -40,7 +40,7 @@ export function writeFileAtomic(path: string, bytes: Uint8Array | string, mode =
 }
 
 /** Makes a file's content, or the names in a folder, survive a power cut. */
-export function syncPath(path: string): void {
+export function syncPath(path: string | Buffer): void {
   const file = openSync(path, 'r');
   try {
     fsyncSync(file);
