@@ -150,7 +150,7 @@ t.test('with two views two receivers must confirm', async (t) => {
 
 t.test('rejects: some are packed anew, a refusal for good is counted once and let go', async (t) => {
   const rejected = (code: RejectCode): Outbox => {
-    const sender = openOutbox(t, { folder: join(t.testdirName, code) });
+    const sender = openOutbox(t);
     const { outbox } = sender;
     add(sender, 1);
     send(outbox);

@@ -23,10 +23,8 @@ function fakeClock() {
 const NEVER = new AbortController().signal;
 
 /** Takes `input` in; gives the lines and what was complained of. */
-let folders = 0;
-
 async function lines(t: Test, input: Readable, options: { signal?: AbortSignal; clock?: Clock } = {}) {
-  const { outbox, admission } = openOutbox(t, { folder: `${t.testdirName}/${folders++}` });
+  const { outbox, admission } = openOutbox(t);
   const problems: Problem[] = [];
   const given = { admission, maxLineBytes: 8, clock: options.clock ?? fakeClock(), wallMs: () => 1234.5 };
   const read = readLines(input, { ...given, onProblem: (problem) => problems.push(problem) }, options.signal ?? NEVER);

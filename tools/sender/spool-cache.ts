@@ -21,14 +21,15 @@ export class SegmentCache {
   entries(segment: Segment): readonly LocatedEntry[] {
     const known = this.#read.get(segment.number);
     if (known?.size === segment.size) return known.entries;
-    const { entries, damage } = segment.scan();
+    const { entries, damage, end } = segment.scan();
+    const rest = end < segment.size ? [{ from: end, to: segment.size }] : []; // half an entry where none was broken off
     this.#read.delete(segment.number);
     this.#read.set(segment.number, { size: segment.size, entries });
     if (this.#read.size > SEGMENTS) this.#read.delete(this.#read.keys().next().value!);
     const there = new RangeSet(entries.map(({ ordinal, entry }) => ({ first: ordinal, count: spanOf(entry) })));
     const missing = new RangeSet([{ first: 0, count: segment.count }]);
     for (const { first, count } of there.ranges()) missing.remove(first, count);
-    const places = damage.slice(0, 3).map(({ from, to }) => `${to - from} bytes damaged at ${from}`);
+    const places = [...damage, ...rest].slice(0, 3).map(({ from, to }) => `${to - from} bytes damaged at ${from}`);
     this.#onRead(segment, places.join(', '), missing.ranges());
     return entries;
   }

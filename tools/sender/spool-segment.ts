@@ -1,5 +1,5 @@
 /** One segment file of the spool: entries are appended and never changed; it goes when all of them were released. */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { concat } from '../../protocol/bytes.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
@@ -64,7 +64,7 @@ export class Segment {
       this.#disk.sync(file);
       if (this.size === 0) syncPath(this.#folder);
     } catch (thrown) {
-      ftruncateSync(file, this.size);
+      this.#disk.truncate(file, this.size);
       throw thrown;
     } finally {
       closeSync(file);
@@ -83,7 +83,7 @@ export class Segment {
     if (this.size > size) {
       const file = openSync(this.#path, constants.O_RDWR);
       try {
-        ftruncateSync(file, size);
+        this.#disk.truncate(file, size);
       } finally {
         closeSync(file);
       }

@@ -6,7 +6,7 @@
  * each time, one after the other, and nothing counts before both are: damage to either leaves the other, and it is
  * the newest that counts.
  */
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { ByteReader, ByteWriter, equalBytes, utf8 } from '../../protocol/bytes.ts';
 import { AEAD_TAG_BYTES, type Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -33,6 +33,7 @@ export type SpoolKey = (id: Uint8Array) => Uint8Array;
 export interface SpoolDisk {
   write(fd: number, bytes: Uint8Array, position: number): void;
   sync(fd: number): void;
+  truncate(fd: number, size: number): void;
 }
 
 /** What every file of a spool is made with. */
@@ -47,6 +48,7 @@ export const realDisk: SpoolDisk = {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
   },
   sync: fdatasyncSync,
+  truncate: ftruncateSync,
 };
 
 /** Does a write to the spool in `folder`; refuses `spool-failed` when the disk does. */
