@@ -1,4 +1,4 @@
-/** Files: taken when they are complete, whole or not at all, put where they belong, and never in each other's way. */
+/** A watched folder: files are taken when they are complete, put where they belong, and in nobody's way. */
 import {
   appendFileSync,
   chmodSync,
@@ -10,68 +10,13 @@ import {
   rmSync,
   symlinkSync,
   utimesSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import type { Batch, ChunkRecord } from '../../tools/sender/batch.ts';
-import { MAX_OPEN_FILES, takeFile, takeFiles } from '../../tools/sender/file-source.ts';
-import { measure } from '../../tools/sender/file-state.ts';
-import { putAside, wireName } from '../../tools/sender/put-aside.ts';
-import { WatchFolder, type WatchOptions } from '../../tools/sender/watch-folder.ts';
-import { refuses, sameBytes } from '../fixtures/protocol.ts';
-import { type OutboxChanges, openOutbox, receipt } from '../fixtures/spool.ts';
-
-const NEVER = new AbortController().signal;
-const ROOM = 1100;
-
-/** A folder that is watched by a sender whose clock the test moves. */
-function scene(t: Test, changes: Partial<WatchOptions> & OutboxChanges = {}) {
-  const root = t.testdir({ out: {} });
-  const folder = join(root, 'out');
-  let nowMs = 0;
-  const clock = { now: () => nowMs, sleep: async () => {} };
-  const open = () => {
-    const sender = openOutbox(t, { folder: join(root, 'spool'), ...changes });
-    const onProblem = (problem: (typeof sender.problems)[number]): void => void sender.problems.push(problem);
-    const common = { engine, room: ROOM, after: 'move' as const, clock, onProblem, settleMs: 5000 };
-    const options = { ...common, ...sender, folder, ...changes };
-    const watch = new WatchFolder({ ...options, folder });
-    /** Looks twice, so far apart that what stands still is taken. */
-    const look = async (): Promise<void> => {
-      await watch.look(NEVER);
-      nowMs += 5000;
-      await watch.look(NEVER);
-    };
-    return { ...sender, watch, look, options, names: () => sender.files.all.map(({ entry }) => entry.name) };
-  };
-  return {
-    folder,
-    open,
-    put: (name: string, text = name) => writeFileSync(join(folder, name), text),
-    pass: (ms: number) => {
-      nowMs += ms;
-    },
-  };
-}
-
-function chunkOf(batch: Batch): ChunkRecord {
-  if (batch.type !== 'fileChunk') throw new Error(`it is ${batch.type}`);
-  return batch.record;
-}
-
-/** Everything that was packed reaches a receiver. */
-function deliver({ outbox }: ReturnType<ReturnType<typeof scene>['open']>): ChunkRecord[] {
-  const chunks: ChunkRecord[] = [];
-  for (let batch = outbox.nextBatch(ROOM); batch.type !== 'idle'; batch = outbox.nextBatch(ROOM)) {
-    outbox.take(batch);
-    chunks.push(chunkOf(batch));
-  }
-  outbox.confirm(receipt({ nextRecord: outbox.nextSeq }));
-  outbox.settle();
-  return chunks;
-}
+import t from 'tap';
+import { MAX_OPEN_FILES } from '../../tools/sender/file-source.ts';
+import { sameBytes } from '../fixtures/protocol.ts';
+import { receipt } from '../fixtures/spool.ts';
+import { chunkOf, deliver, NEVER, ROOM, scene } from '../fixtures/watch.ts';
 
 t.test('only files that stand still, and only files', async (t) => {
   const { folder, open, put, pass } = scene(t);
@@ -229,35 +174,6 @@ t.test('what cannot be read is put aside, and what cannot be put aside is named 
   t.ok(sender.watch.isIdle);
 });
 
-t.test('names: no UTF-8, control characters, 255 bytes, tricks', async (t) => {
-  const { folder, open } = scene(t);
-  const sender = open();
-  const names = [Buffer.from([0x66, 0xff, 0x0a, 0x67]), Buffer.from('n'.repeat(255)), Buffer.from('..a\\..\\b')];
-  for (const name of names) {
-    if (name[0] === 0x2e) continue; // a leading dot hides it
-    writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), name]), name);
-  }
-  await sender.look();
-  const chunks = deliver(sender);
-  t.strictSame(chunks.map(({ name }) => name).sort(), ['f__g', 'n'.repeat(255)]);
-  const sent = readdirSync(join(folder, '.sent'), { encoding: 'buffer' }) as unknown as Buffer[];
-  t.ok(
-    sent.some((name) => name.equals(names[0]!)),
-    'its name stays what it was',
-  );
-  for (const [name, wanted] of [
-    ['a/b', 'a/b'],
-    ['', '_'],
-    ['\u0000\u0085\ud800', '___'],
-    ['ü', 'ü'],
-  ] as const) {
-    t.equal(wireName(Buffer.from(name)), wanted);
-  }
-  writeFileSync(join(folder, 'n'.repeat(255)), 'again');
-  putAside(Buffer.from(join(folder, 'n'.repeat(255))), '.sent', 'tag');
-  t.ok(existsSync(join(folder, '.sent', `${'n'.repeat(251)}.tag`)));
-});
-
 t.test('a folder of many files costs bounded memory; the oldest go first, as many as may be open', async (t) => {
   const { folder, open, put } = scene(t);
   const sender = open();
@@ -289,41 +205,4 @@ t.test('a full spool lets files wait where they are', async (t) => {
   pass(1);
   await sender.watch.look(NEVER);
   t.strictSame(sender.names(), ['waits']);
-});
-
-t.test('named files: one that is under way goes on, one that is missing is counted', async (t) => {
-  const { folder, open, put } = scene(t);
-  put('a');
-  put('b');
-  const sender = open();
-  const paths = ['a', 'none', 'b'].map((name) => Buffer.from(join(folder, name)));
-  const options = { ...sender.options, after: 'keep' as const };
-  t.equal(await takeFiles(paths, options, NEVER), 1);
-  t.equal(await takeFiles([paths[0]!], options, NEVER), 0);
-  t.strictSame(sender.names(), ['a', 'b']);
-  deliver(sender);
-  t.ok(existsSync(join(folder, 'a')), 'it stays');
-});
-
-t.test('a file whose chunks are too large for the route is given up', async (t) => {
-  const { folder, open, put } = scene(t);
-  put('a', 'x'.repeat(2000));
-  const sender = open();
-  await takeFile(Buffer.from(join(folder, 'a')), sender.options, NEVER);
-  t.strictSame(sender.outbox.nextBatch(ROOM - 1), { type: 'idle' });
-  t.match(sender.problems, [{ code: 'file-not-sent', detail: /larger blocks/ }]);
-});
-
-t.test('hashing ends with the sender, and is of regular files; what is no folder is not watched', async (t) => {
-  const { folder, open, put } = scene(t);
-  put('a');
-  const stop = new AbortController();
-  stop.abort();
-  await t.rejects(measure(Buffer.from(join(folder, 'a')), stop.signal), { code: 'file-not-sent' });
-  await t.rejects(measure(Buffer.from(folder), NEVER), { code: 'file-not-sent' });
-  const { options, watch, problems } = open();
-  refuses(t, 'file-invalid', () => new WatchFolder({ ...options, folder: join(folder, 'a') }));
-  rmSync(folder, { recursive: true });
-  await watch.look(NEVER);
-  t.match(problems, [{ code: 'file-not-sent', detail: /cannot be read \(ENOENT\)/ }]);
 });
