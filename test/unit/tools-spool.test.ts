@@ -27,6 +27,8 @@ function segmentsIn(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.startsWith('segment-'));
 }
 
+t.setTimeout(120_000);
+
 t.test('an entry is read as it was written, and only where it was written', async (t) => {
   const cipher = new SegmentCipher(engine, seedOf('key'), 7);
   const record: SpoolEntry = { kind: 'record', wallTimeMs: 5, bytes: Uint8Array.of(1, 2, 3) };

@@ -210,7 +210,6 @@ export class Spool {
     );
     if (!oldest) return null;
     const dropped = this.open().within(oldest.base - this.#runBase, oldest.count);
-    this.#released.add(oldest.base, oldest.count);
     this.#remove([oldest]);
     return dropped;
   }
@@ -224,12 +223,11 @@ export class Spool {
 
   /** Makes what was released and which numbers are used durable. */
   save(): void {
-    const { nextNumber } = this.#counters;
-    this.#released.remove(0, this.#segments[0]?.base ?? nextNumber);
-    const released = this.#released.ranges();
-    guarded(this.#options.folder, () =>
-      this.#stateFile.save({ ...this.#counters, segments: this.#segments, released }),
-    );
+    const lowest = this.#segments[0]?.base ?? this.#counters.nextNumber;
+    const released = this.#released.within(lowest, this.#counters.nextNumber - lowest);
+    const state = { ...this.#counters, segments: this.#segments, released };
+    guarded(this.#options.folder, () => this.#stateFile.save(state));
+    this.#released.remove(0, lowest);
   }
 
   /** The segment that takes entries. It stands in the state before anything stands in it. */
@@ -293,7 +291,6 @@ export class Spool {
         if (open > 0) this.put(entry);
       }
       while (this.pending.count > 0) this.flush();
-      this.#released.add(old.base, old.count);
       this.#remove([old]);
     }
   }
