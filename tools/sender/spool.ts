@@ -77,8 +77,7 @@ export class Spool {
    */
   begin(streamId: Uint8Array, makeRun: () => Run): Run {
     if (!equalBytes(streamId, this.#counters.streamId)) {
-      const runBase = this.#counters.nextNumber;
-      this.#change({ ...makeRun(), streamId, runBase, nextBlock: 0 });
+      this.#change({ ...makeRun(), streamId, runBase: this.#counters.nextNumber, nextBlock: 0 });
     }
     this.#carryOver();
     return this.#counters;
