@@ -51,6 +51,7 @@ t.test('a delivered file moves away or is deleted; one of its name that comes la
   t.equal(chunk!.name, 'report.csv');
   sameBytes(t, chunk!.bytes, Buffer.from('first'));
   t.strictSame(readdirSync(join(folder, '.sent')), ['report.csv']);
+  t.equal(open().outbox.size, 0, 'by then the spool knows, also after a kill');
   put('report.csv', 'second');
   await one.look();
   deliver(one);
