@@ -127,7 +127,7 @@ function serve(app: FastifyInstance, route: Route, { zone, registry }: ListenerO
 }
 
 function makeServer(
-  { listener, limits, intervalMs, identity, log }: ListenerOptions,
+  { listener, limits, intervalMs, identity, log, metrics }: ListenerOptions,
   handler: (request: http.IncomingMessage, response: http.ServerResponse) => void,
 ): http.Server {
   const bounds = {
@@ -145,6 +145,7 @@ function makeServer(
   server.on('checkExpectation', handler); // an expectation that is not known is none (RFC 9110 section 10.1.1)
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = limits.connections;
+  metrics.watch(listener.zone, server as http.Server);
   server.on('tlsClientError', (error: Error, socket: Socket) => {
     log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
   });

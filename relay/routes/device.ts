@@ -53,7 +53,7 @@ export function deviceRoutes(conduit: Conduit): Route[] {
 }
 
 async function register(conduit: Conduit, { request, zone }: Exchange): Promise<object> {
-  const { roster, registry, log } = conduit;
+  const { roster, registry, activity, log } = conduit;
   const registration = await proved(conduit, request);
   const entry = roster.member(registration.grant.did);
   if (entry && !zone.admits(entry.zone)) {
@@ -61,6 +61,7 @@ async function register(conduit: Conduit, { request, zone }: Exchange): Promise<
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
   const { device } = registry.register(registration);
+  activity.registered(device.did);
   log.info({ device: device.name, did: device.did, generation: registration.statement.generation }, 'registered');
   return {
     did: device.did,

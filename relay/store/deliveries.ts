@@ -207,6 +207,11 @@ export class Deliveries {
     }
   }
 
+  /** The transfers whose block is held, oldest first: to look at, not to change. */
+  held(): readonly Transfer[] {
+    return this.#ledger.held();
+  }
+
   /** Burns everything: the relay stops. */
   burnAll(now: number): void {
     for (const transfer of this.#ledger.held()) this.#burn(now, transfer, 'expired');
