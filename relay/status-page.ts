@@ -16,7 +16,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 60rem; font: 1rem/1.5 system-ui
 h1 { margin: 0; font-size: 1.4rem } h2 { margin: 1.8rem 0 .4rem; font-size: 1.1rem }
 .state { margin: .2rem 0; font-size: 1.4rem; font-weight: 600 }
 .ready, .yes { color: var(--good) } .not-ready, .no { color: var(--bad) } .notice { color: var(--warn) }
-.dim, dt, th { color: var(--dim) } p, ul { margin: .3rem 0 }
+.dim, dt, th { color: var(--dim) } p { margin: .3rem 0 }
 svg { width: 100%; height: 1rem; border: 1px solid var(--line) }
 .used { fill: var(--bar) } .burning { fill: var(--warn) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 0 } dd { margin: 0;
@@ -25,7 +25,8 @@ table { width: 100%; border-collapse: collapse } th, td { padding: .3rem .8rem .
   border-bottom: 1px solid var(--line); vertical-align: top } th { font-weight: 400 }
 @media (max-width: 40rem) { thead { display: none } tr { display: block; padding: .5rem 0;
   border-bottom: 1px solid var(--line) } td { display: grid; grid-template-columns: 8rem 1fr; border: 0; padding: 0 }
-  td::before { content: attr(data-name); color: var(--dim) } td:first-child { font-weight: 600 } }
+  td::before { content: attr(data-name); color: var(--dim) } td:first-child { display: block; font-weight: 600 }
+  td:first-child::before { content: none } }
 `;
 
 /** What the answer carries beside the page. */
@@ -119,7 +120,7 @@ ${devices.map(
 
 function ago(hasRole: boolean, seconds: number | null): string {
   if (!hasRole) return NOT_ITS_ROLE;
-  return seconds === null ? 'none since the start' : `${inWords(seconds)} ago`;
+  return seconds === null ? 'none yet' : `${inWords(seconds)} ago`;
 }
 
 function blocksOf({ roles, blocksHeld, blocksWaiting }: DeviceStatus): string {
