@@ -8,6 +8,7 @@ import { toHex } from '../../protocol/text.ts';
 import { bearerKey } from '../auth.ts';
 import { readBody } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
+import { documentFault } from '../log.ts';
 import { describe, type Exchange, json, parameter, type Route, requireType, strings } from './route.ts';
 
 export function deviceRoutes(conduit: Conduit): Route[] {
@@ -88,8 +89,7 @@ async function proved(conduit: Conduit, request: Exchange['request']): Promise<R
     }
     return registration;
   } catch (thrown) {
-    const { code, detail } = asProblem(thrown);
-    throw new Problem('not-available', `registration refused: ${code}: ${detail}`);
+    throw new Problem('not-available', `registration refused: ${documentFault(asProblem(thrown))}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { REVOCATION } from '../../protocol/revocation.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { readBody } from '../body.ts';
 import { bodyMs, type Conduit, enforceRoster } from '../conduit.ts';
+import { documentFault } from '../log.ts';
 import { describe, type Exchange, json, type OpenRoute } from './route.ts';
 
 /** Refusals that come after the operator's signature held: their cause is told. */
@@ -66,6 +67,6 @@ async function signedCall(
   } catch (thrown) {
     const problem = asProblem(thrown);
     if (TOLD.includes(problem.code)) throw problem;
-    throw new Problem('not-available', `document refused: ${problem.code}: ${problem.detail}`);
+    throw new Problem('not-available', `document refused: ${documentFault(problem)}`);
   }
 }
