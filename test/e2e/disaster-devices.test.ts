@@ -39,7 +39,7 @@ function noSecretSaid(t: Test, operator: Operator, hosts: readonly (readonly [ho
 }
 
 t.test('a PLC host is lost: a new one takes its place, the old one is refused', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   await operator.relay();
   const before = await operator.receiver('historian', 'historian');
   const lost = operator.sender('plc', 'plc');
@@ -59,7 +59,7 @@ t.test('a PLC host is lost: a new one takes its place, the old one is refused', 
 });
 
 t.test("a receiver's keys are lost: blocks for the old ones are burned, the new one gets what comes", async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   await operator.relay();
   const lost = await operator.receiver('historian', 'historian');
   const old = operator.sender('plc', 'plc');
@@ -87,7 +87,7 @@ t.test("a receiver's keys are lost: blocks for the old ones are burned, the new 
 });
 
 t.test('an API key leaked: after a rotation it is worth nothing, at once', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   await operator.relay();
   const receiver = await operator.receiver('historian', 'historian');
   const sender = operator.sender('plc', 'plc');
@@ -114,7 +114,7 @@ t.test('an API key leaked: after a rotation it is worth nothing, at once', async
 });
 
 t.test('seeds of a device leaked: its identity is replaced, and the thief is refused', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   await operator.relay();
   const before = await operator.receiver('historian', 'historian');
   cpSync(operator.path('plc'), operator.path('thief'), { recursive: true });

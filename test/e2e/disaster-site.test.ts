@@ -25,7 +25,7 @@ async function inService(operator: Operator, reading: string) {
 }
 
 t.test("the relay's host is lost: a copy of its folder goes on, and no device is touched", async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   const lost = await operator.relay();
   const { receiver, sender, delivers } = await inService(operator, 'before');
   const before = (await operator.run(`status --dir ${operator.path('site')}`)).json;
@@ -43,7 +43,7 @@ t.test("the relay's host is lost: a copy of its folder goes on, and no device is
 });
 
 t.test('the relay gets another identity: devices accept both for a while, then only the new one', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   const dir = `--dir ${operator.path('site')}`;
   cpSync(operator.path('site', 'relay'), operator.path('thief'), { recursive: true });
   const old = await operator.relay();
@@ -82,7 +82,7 @@ t.test('the relay gets another identity: devices accept both for a while, then o
 });
 
 t.test('the operator folder is lost, and the backup is old: the newest roster comes from a device', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   const dir = `--dir ${operator.path('site')}`;
   await operator.relay();
   cpSync(operator.path('site'), operator.path('backup'), { recursive: true });
@@ -109,7 +109,7 @@ t.test('the operator folder is lost, and the backup is old: the newest roster co
 });
 
 t.test('the operator folder is lost without a backup: the site goes on until a new one takes its place', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   const old = await operator.relay();
   const [pin] = settings(operator).relayPins;
   cpSync(operator.path('site', 'relay'), operator.path('relay-host'), { recursive: true });

@@ -2,13 +2,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { until } from '../fixtures/clients.ts';
 import { feed, linesOf } from '../fixtures/flow.ts';
 import { makeOperator, type Operator, stop } from '../fixtures/operator.ts';
+import { ask } from '../fixtures/relay.ts';
 
 t.setTimeout(90_000);
 
@@ -86,7 +87,7 @@ function promtoolCheck(exposition: string): string {
 }
 
 t.test('the target is up, its numbers arrive, and its end is seen', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   const relay = await operator.relay();
   const prometheus = await startPrometheus(t, operator);
   const one = (value: string) => (samples: readonly Sample[]) => samples[0]?.value[1] === value;
@@ -109,13 +110,18 @@ t.test('the target is up, its numbers arrive, and its end is seen', async (t) =>
 });
 
 t.test('what stands at /metrics passes promtool, and names devices in the management zone only', async (t) => {
-  const operator = await makeOperator(t);
+  const operator = makeOperator(t);
   await operator.relay();
   await stop(await operator.receiver('historian', 'historian'));
-  const { ask } = await import('../fixtures/relay.ts');
+  const noTls = connect(3003, operator.address);
+  noTls.end('GET / HTTP/1.1\r\n\r\n').resume();
+  await once(noTls, 'close');
   const { relayPins: pins } = JSON.parse(readFileSync(operator.path('site', 'site.json'), 'utf8'));
   const exposition = (await ask({ host: operator.address, port: 3002, pins }, { path: '/metrics' })).body.toString();
   t.equal(promtoolCheck(exposition), 'exit code 0');
   t.match(exposition, /^ghostpipe_device_registered\{device="historian",zone="it"\} 1$/m);
+  t.match(exposition, /^ghostpipe_handshake_failures_total\{zone="management"\} 1$/m);
+  t.match(exposition, /^ghostpipe_handshake_failures_total\{zone="it"\} 0$/m);
+  t.match(exposition, /^ghostpipe_connections\{zone="management"\} 1$/m, 'this one');
   t.not(promtoolCheck('# TYPE x counter\nx 1\n'), 'exit code 0', 'promtool finds fault');
 });
