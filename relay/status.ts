@@ -105,7 +105,7 @@ function deviceStatus(
     did,
     zone,
     roles,
-    registered: registry.withDid(did) !== undefined,
+    registered: registry.has(did),
     registeredSeconds: wholeSeconds(registeredMs),
     lastBlockSeconds: wholeSeconds(blockMs),
     lastClaimSeconds: wholeSeconds(claimMs),

@@ -9,6 +9,7 @@ import { secretsIn } from '../fixtures/secrets.ts';
 
 t.setTimeout(120_000);
 
+const READING = 'pressure of reactor 4 is 71.25 bar';
 const SITE = (operator: Operator) => `--dir ${operator.path('site')}`;
 
 /** Feeds one reading, and waits until the receiver has it. */
@@ -36,6 +37,8 @@ function noSecretSaid(t: Test, operator: Operator, hosts: readonly (readonly [ho
   for (const [host, name] of hosts) {
     t.same(secretsIn(operator.said(), deviceSecrets(operator.path(host), name)), [], `no secret of ${host}`);
   }
+  t.same(secretsIn(operator.said(), operator.secrets()), [], 'none of the site');
+  t.same(secretsIn(operator.complained(), { reading: READING }), [], 'no reading among the complaints');
 }
 
 t.test('a PLC host is lost: a new one takes its place, the old one is refused', async (t) => {
@@ -43,7 +46,7 @@ t.test('a PLC host is lost: a new one takes its place, the old one is refused', 
   await operator.relay();
   const before = await operator.receiver('historian', 'historian');
   const lost = operator.sender('plc', 'plc');
-  await delivers(t, lost, before, 'before');
+  await delivers(t, lost, before, READING);
   await stop(lost, 'SIGKILL');
 
   await operator.run(`provision replace-device plc ${SITE(operator)} --out ${operator.path('plc-new')} --publish`);

@@ -8,6 +8,7 @@ import { CONTROL_BYTES, type ControlItem, encodeControl, itemOf } from '../../pr
 import type { ProblemCode } from '../../protocol/problem.ts';
 import { RECEIPT_BYTES } from '../../protocol/receipt.ts';
 import { toBase64Url } from '../../protocol/text.ts';
+import { makeLog } from '../../relay/log.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { openAs, type Request, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
@@ -135,6 +136,16 @@ t.test('traffic with every kind of refusal leaves no secret in the log', async (
   }
   t.same(secretsIn(log.map((line) => JSON.stringify(line)).join('\n'), secrets), []);
   t.same(secretsIn(`detail: "${plc!.apiKey.slice(0, 40)}..."`, secrets), ['API key of plc'], 'a part is found');
+});
+
+t.test('a field that may not be in a line is blacked out, whoever adds it', async (t) => {
+  const lines: string[] = [];
+  const log = makeLog('info', { write: (line) => void lines.push(line) });
+  const secrets = ['authorization', 'apiKey', 'licenceKey', 'seed', 'ackSecret', 'key'];
+  for (const name of secrets) log.info({ [name]: 'pgp_secret', within: { [name]: 'pgp_secret' } }, 'by mistake');
+  t.equal(lines.length, secrets.length);
+  t.notMatch(lines.join(''), 'pgp_secret');
+  t.match(lines.join(''), '"seed":"[Redacted]"');
 });
 
 t.test('every event of the log has its row in docs/monitoring.md, and no other has', async (t) => {
