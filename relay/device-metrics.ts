@@ -10,8 +10,8 @@ const NUMBERS: readonly {
 }[] = [
   {
     name: 'ghostpipe_device_registered',
-    help: '1 when the device is registered, else 0.',
-    of: ({ registered }) => Number(registered),
+    help: '1 when the sender or receiver is registered, else 0.',
+    of: ({ roles, registered }) => (roles.includes('send') || roles.includes('receive') ? Number(registered) : null),
   },
   {
     name: 'ghostpipe_device_block_age_seconds',

@@ -24,7 +24,7 @@ const EVENTS: readonly DeliveryEvent['type'][] = [
   'burned',
 ];
 const ENDS: readonly NonNullable<DeliveryEvent['state']>[] = ['delivered', 'rejected', 'expired', 'deleted'];
-const ADMISSION_CODES: readonly ProblemCode[] = ['slots-full', 'quota-exceeded', 'not-available'];
+const FREQUENT_CODES: readonly ProblemCode[] = ['slots-full', 'quota-exceeded', 'not-available'];
 
 export interface Metrics {
   readonly contentType: string;
@@ -83,7 +83,7 @@ export function makeMetrics(levels: () => Levels, devices: () => readonly Device
   });
   for (const event of EVENTS) deliveries.inc({ event }, 0);
   for (const state of ENDS) burned.inc({ state }, 0);
-  for (const code of ADMISSION_CODES) refusals.inc({ code }, 0);
+  for (const code of FREQUENT_CODES) refusals.inc({ code }, 0);
   addLevelMetrics(registers, levels);
   const endProcess = addProcessMetrics(registers);
   addDeviceMetrics([inManagement], devices);

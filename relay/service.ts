@@ -34,7 +34,7 @@ import { readVersion } from './version.ts';
 
 /** How often states are brought up to date while nobody calls. */
 const SETTLE_MS = 1000;
-/** Keep-alive and Retry-After of a relay that serves no site. */
+/** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
 export interface RelayOptions {
@@ -76,7 +76,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
   if (config.site) conduit = await makeConduit(config, config.site, { ...options, now, log, metrics });
 
   // 2. The calls, and the listeners that serve them.
-  const status = () => statusOf(health(), conduit);
+  const status = () => statusOf(health(), intervalMsOf(conduit) / 1000, conduit);
   const routes: Route[] = [...monitorRoutes(health, status, metrics), ...(conduit ? siteRoutes(conduit) : [])];
   const listeners = await openAll(
     config.listeners.map((listener) => ({
@@ -85,7 +85,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
       zone: zoneGate(listener, config.listeners),
       registry: conduit?.registry ?? null,
       limits: config.limits,
-      intervalMs: conduit?.roster.current.profile.intervalMs ?? IDLE_INTERVAL_MS,
+      intervalMs: intervalMsOf(conduit),
       identity,
       version,
       log,
@@ -216,9 +216,13 @@ function levelsOf(health: Health, conduit: Conduit | null): Levels {
   return {
     health,
     oldestBlockSeconds: (conduit?.activity.oldestBlockMs ?? 0) / 1000,
-    intervalSeconds: (roster?.current.profile.intervalMs ?? IDLE_INTERVAL_MS) / 1000,
+    intervalSeconds: intervalMsOf(conduit) / 1000,
     rosterDevices: roster?.current.devices.length ?? 0,
     unrostered: roster?.unrostered ?? 0,
     rosterNotInFile: roster?.publishedSinceStart ?? false,
   };
+}
+
+function intervalMsOf(conduit: Conduit | null): number {
+  return conduit?.roster.current.profile.intervalMs ?? IDLE_INTERVAL_MS;
 }

@@ -38,11 +38,8 @@ export interface Status extends Health {
   readonly devices: readonly DeviceStatus[];
 }
 
-const NO_SITE_INTERVAL_SECONDS = 15;
-
 /** `conduit` is null while no site is configured. */
-export function statusOf(health: Health, conduit: Conduit | null): Status {
-  const intervalSeconds = conduit ? conduit.roster.current.profile.intervalMs / 1000 : NO_SITE_INTERVAL_SECONDS;
+export function statusOf(health: Health, intervalSeconds: number, conduit: Conduit | null): Status {
   const facts = [
     { name: 'Software', value: health.software },
     { name: 'Running for', value: inWords(health.uptimeSeconds) },
@@ -53,21 +50,17 @@ export function statusOf(health: Health, conduit: Conduit | null): Status {
 
 /** `seconds` as a person says it, in its two largest units: `3 h 12 min`. */
 export function inWords(seconds: number): string {
-  const units = [
-    [86_400, 'd'],
-    [3600, 'h'],
-    [60, 'min'],
-    [1, 's'],
-  ] as const;
   const whole = Math.floor(seconds);
-  const first = units.findIndex(([size]) => whole >= size);
+  const parts = [
+    { count: Math.floor(whole / 86_400), unit: 'd' },
+    { count: Math.floor(whole / 3600) % 24, unit: 'h' },
+    { count: Math.floor(whole / 60) % 60, unit: 'min' },
+    { count: whole % 60, unit: 's' },
+  ];
+  const first = parts.findIndex(({ count }) => count > 0);
   if (first < 0) return '0 s';
-  return units
-    .slice(first, first + 2)
-    .map(([size, unit], i) => ({ count: Math.floor((i === 0 ? whole : whole % units[first]![0]) / size), unit }))
-    .filter(({ count }) => count > 0)
-    .map(({ count, unit }) => `${count} ${unit}`)
-    .join(' ');
+  const shown = parts.slice(first, first + 2).filter(({ count }) => count > 0);
+  return shown.map(({ count, unit }) => `${count} ${unit}`).join(' ');
 }
 
 function siteFacts({ roster, activity }: Conduit, { epoch, registeredDevices }: Health): Fact[] {

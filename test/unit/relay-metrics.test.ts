@@ -87,6 +87,7 @@ t.test('only the management zone is shown devices, and only those that there are
     { ...PLC, name: 'fresh', lastBlockSeconds: null },
     { ...PLC, name: 'away', registered: false },
     { ...PLC, name: 'historian', zone: 'it', roles: ['receive'], lastBlockSeconds: null, blocksWaiting: 4 },
+    { ...PLC, name: 'auditor', zone: 'management', roles: ['audit'], registered: false },
   ];
   const metrics = metricsOf(t, () => devices);
   const shown = async () => (await metrics.text('management')).match(/^ghostpipe_device_.*$/gm) ?? [];
