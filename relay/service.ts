@@ -122,9 +122,9 @@ async function makeConduit(
   { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
 ): Promise<Conduit> {
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
-  const { store, adopted, close } = await openStore(config.store, roster.current.profile.blockSize, (finding) =>
-    log.warn(finding, 'store'),
-  );
+  const { blockSize } = roster.current.profile;
+  const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
+  const { store, adopted, ended, epoch, close } = opened;
   const { leaseSeconds, leasesPerReader, slotsPerSender } = config.limits;
   const limits = { leaseMs: leaseSeconds * 1000, leasesPerReader, slotsPerSender };
   const deliveries = new Deliveries(
@@ -137,14 +137,14 @@ async function makeConduit(
       onDelivery?.(event);
     },
   );
-  deliveries.adopt(now(), adopted);
+  deliveries.adopt(now(), adopted, ended);
   if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
   const conduit: Conduit = {
     engine,
     config,
     log,
     metrics,
-    epoch: engine.random(16),
+    epoch,
     roster,
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
     store,

@@ -9,6 +9,7 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import type { TransferState } from '../../protocol/control.ts';
 import { Problem, type RejectCode } from '../../protocol/problem.ts';
 import type { BlockStore, Slot } from './block-store.ts';
+import type { EndedTransfer } from './ended-file.ts';
 import type { DeliveryEvent } from './event.ts';
 import type { Accepted, Lease, Submission } from './handover.ts';
 import { type Found, Ledger } from './ledger.ts';
@@ -54,9 +55,13 @@ export class Deliveries {
     this.#onEvent = onEvent;
   }
 
-  /** Takes over what an earlier process held, oldest first: leases and views go on, what had finished is burned. */
-  adopt(now: number, transfers: readonly Transfer[]): void {
-    for (const transfer of transfers) {
+  /**
+   * Takes over from earlier processes what had `ended` and what is `held`, each in its order. Leases and views go on,
+   * what had finished is burned; of what ended, how it ended is known and no view.
+   */
+  adopt(now: number, held: readonly Transfer[], ended: readonly EndedTransfer[] = []): void {
+    this.#ledger.recall(ended);
+    for (const transfer of held) {
       this.#slotsOf.set(transfer.sender, (this.#slotsOf.get(transfer.sender) ?? 0) + 1);
       this.#ledger.add(transfer);
       if (isFinished(transfer)) this.#burn(now, transfer, outcomeOf(transfer));
@@ -265,6 +270,8 @@ export class Deliveries {
   }
 
   #burn(now: number, transfer: Transfer, state: TransferState): void {
+    transfer.end = { state, atMs: now };
+    this.#store.remember({ ...transfer, end: transfer.end });
     this.abandon(transfer.sender, transfer.slot!);
     transfer.slot = null;
     for (const view of transfer.views.values()) {
@@ -272,7 +279,6 @@ export class Deliveries {
       view.state = 'expired';
       this.#tell('expired', transfer, view);
     }
-    transfer.end = { state, atMs: now };
     this.#ledger.retire(transfer);
     this.#tell('burned', transfer);
   }

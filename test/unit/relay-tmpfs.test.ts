@@ -1,9 +1,19 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { didOf } from '../../protocol/identity.ts';
 import { Deliveries } from '../../relay/store/deliveries.ts';
+import { ENDED_ENTRIES, ENTRY_BYTES, EndedFile, type EndedTransfer } from '../../relay/store/ended-file.ts';
 import { lockFolder, readBootId, requireRamFolder } from '../../relay/store/ram-folder.ts';
 import { type WriteAt, writeAt } from '../../relay/store/slot-file.ts';
 import { encodeRecord, parseRecord, RECORD_BYTES, type SlotRecord } from '../../relay/store/slot-record.ts';
@@ -24,7 +34,7 @@ function sha256(bytes: Uint8Array): Buffer {
 /** A process with a store of one slot in `folder`. */
 function start(
   folder: string,
-  options: { boot?: Uint8Array; write?: WriteAt; blockBytes?: number; now?: number } = {},
+  options: { boot?: Uint8Array; write?: WriteAt; blockBytes?: number; now?: number; epoch?: number } = {},
 ) {
   const findings: string[] = [];
   const store = new TmpfsStore({
@@ -32,6 +42,7 @@ function start(
     slots: 1,
     blockBytes: options.blockBytes ?? BLOCK.length,
     bootId: options.boot ?? BOOT,
+    newEpoch: new Uint8Array(16).fill(options.epoch ?? 1),
     onFinding: ({ fact }) => findings.push(fact),
     write: options.write ?? writeAt,
   });
@@ -41,7 +52,7 @@ function start(
     () => '0'.repeat(32),
     () => {},
   );
-  deliveries.adopt(options.now ?? 0, store.adopted);
+  deliveries.adopt(options.now ?? 0, store.adopted, store.ended);
   return { store, deliveries, findings };
 }
 
@@ -124,6 +135,7 @@ const MATRIX: readonly [step: string, lost: string, torn: string, kept: string][
   ['stored', 'none', 'none', 'waiting'],
   ['leased', 'waiting', 'waiting', 'leased'],
   ['acked', 'leased', 'leased', 'none'],
+  ['remembered', 'none', 'none', 'none'],
   ['burning', 'none', 'none', 'none'],
   ['overwritten', 'none', 'none', 'none'],
   ['free', 'none', 'none', 'none'],
@@ -203,7 +215,8 @@ t.test('a lease stays with its reader and session until it ends, and a submit st
 });
 
 t.test('what cannot be kept is destroyed, with the reason', async (t) => {
-  const cases: readonly [name: string, spoil: (file: string) => void, options: object, used: number, fact: RegExp][] = [
+  type Case = [name: string, spoil: (file: string) => void, options: object, used: number, fact: RegExp];
+  const cases: readonly Case[] = [
     ['another boot', () => {}, { boot: new Uint8Array(16) }, 0, /of another boot/],
     ['another block size', () => {}, { blockBytes: 128 }, 0, /49216 bytes, expected 49280/],
     ['a damaged block', (file) => change(file, 2 * RECORD_BYTES), {}, 0, /does not have its hash/],
@@ -214,13 +227,94 @@ t.test('what cannot be kept is destroyed, with the reason', async (t) => {
     await t.test(name, async (t) => {
       const folder = leftBehind(t);
       spoil(join(folder, 'slot-0000'));
-      const { store, findings } = start(folder, options);
+      const { store, findings } = start(folder, { ...options, epoch: 2 });
       t.equal(store.count().used, used);
+      t.equal(store.epoch[0], used === 1 ? 1 : 2, 'the epoch ends with a block that is lost');
       t.match(findings.join('\n'), fact);
       store.close();
     });
   }
 });
+
+/** Submits, reads and acknowledges the one block in a process of its own. */
+function readOnce(folder: string): void {
+  const first = start(folder);
+  submit(first);
+  first.deliveries.claim(1, READER!, SESSION, 4)!.release();
+  first.deliveries.ack(2, READER!, '0'.repeat(32), COMMIT);
+  first.store.close();
+}
+
+t.test('what was read stays known over a crash, so that a submit of it again brings it back to nobody', async (t) => {
+  const folder = t.testdir();
+  const content = sha256(BLOCK).toString('hex');
+  readOnce(folder);
+  const next = start(folder, { now: 3, epoch: 2 });
+  t.equal(next.store.epoch[0], 1, 'nothing was lost, so the epoch goes on');
+  t.same(next.deliveries.repeated(3, SENDER!, content), { transferId: '0'.repeat(32), repeated: true });
+  t.match(next.deliveries.status(3, SENDER!, '0'.repeat(32)), { state: 'delivered', views: [] });
+  submit(next);
+  t.equal(next.deliveries.claim(3, OTHER!, SESSION, 4), undefined);
+  next.store.close();
+  const late = start(folder, { now: 600_002 });
+  t.equal(late.deliveries.repeated(600_002, SENDER!, content), undefined, 'for ten minutes');
+  late.store.close();
+});
+
+t.test('a file of ends that is damaged, of another boot or of another size is not believed', async (t) => {
+  const content = sha256(BLOCK).toString('hex');
+  const entry = 2 * ENTRY_BYTES; // the first one written
+  type Case = [name: string, spoil: (file: string) => void, boot: Uint8Array, epoch: number];
+  const cases: readonly Case[] = [
+    ['a damaged entry', (file) => change(file, entry + 50), BOOT, 1],
+    ['a damaged head', (file) => change(file, 40), BOOT, 2],
+    ['another boot', () => {}, new Uint8Array(16), 2],
+    ['another size', (file) => truncateSync(file, entry), BOOT, 2],
+    ['an entry in another place', (file) => move(file, entry, 5 * ENTRY_BYTES), BOOT, 1],
+  ];
+  for (const [name, spoil, boot, epoch] of cases) {
+    await t.test(name, async (t) => {
+      const folder = t.testdir();
+      readOnce(folder);
+      spoil(join(folder, 'ended'));
+      const next = start(folder, { boot, epoch: 2, now: 3 });
+      t.equal(next.store.epoch[0], epoch);
+      t.equal(next.deliveries.repeated(3, SENDER!, content), undefined);
+      next.store.close();
+    });
+  }
+});
+
+t.test('the file of ends goes round', async (t) => {
+  const path = join(t.testdir(), 'ended');
+  const open = () => new EndedFile({ path, bootId: BOOT, newEpoch: BOOT, write: writeAt });
+  const ended = (number: number): EndedTransfer => ({
+    id: number.toString(16).padStart(32, '0'),
+    sender: SENDER!,
+    hash: 'cd'.repeat(32),
+    end: { state: 'expired', atMs: number },
+  });
+  const first = open();
+  for (let i = 0; i < ENDED_ENTRIES + 3; i++) first.add(ended(i));
+  first.close();
+  const second = open();
+  t.equal(second.found.length, ENDED_ENTRIES);
+  t.same(second.found[0], ended(3));
+  t.same(second.found.at(-1), ended(ENDED_ENTRIES + 2));
+  second.add(ended(1));
+  second.close();
+  const third = open();
+  t.same(third.found[0], ended(4));
+  t.same(third.found.at(-1), ended(1));
+  third.close();
+});
+
+function move(file: string, from: number, to: number): void {
+  const bytes = readFileSync(file);
+  bytes.copyWithin(to, from, from + ENTRY_BYTES);
+  bytes.fill(0, from, from + ENTRY_BYTES);
+  writeFileSync(file, bytes);
+}
 
 function change(file: string, at: number): void {
   const bytes = readFileSync(file);
