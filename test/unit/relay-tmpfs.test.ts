@@ -1,68 +1,25 @@
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmdirSync,
-  statfsSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { didOf } from '../../protocol/identity.ts';
-import { Deliveries } from '../../relay/store/deliveries.ts';
-import { ENDED_ENTRIES, ENTRY_BYTES, EndedFile, type EndedTransfer } from '../../relay/store/ended-file.ts';
 import { lockFolder, readBootId, requireRamFolder } from '../../relay/store/ram-folder.ts';
 import { type WriteAt, writeAt } from '../../relay/store/slot-file.ts';
 import { encodeRecord, parseRecord, RECORD_BYTES, type SlotRecord } from '../../relay/store/slot-record.ts';
-import { TmpfsStore } from '../../relay/store/tmpfs.ts';
 import { newView } from '../../relay/store/transfer.ts';
-
-const LIMITS = { leaseMs: 1000, leasesPerReader: 4, slotsPerSender: 4 };
-const BOOT = new Uint8Array(16).fill(7);
-const BLOCK = new Uint8Array(64).fill(5);
-const [SENDER, READER, OTHER] = ['sender', 'reader', 'other'].map((name) => didOf(sha256(Buffer.from(name))));
-const COMMIT = new Uint8Array(32).fill(9);
-const SESSION = '1a'.repeat(16);
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
-}
-
-/** A process with a store of one slot in `folder`. */
-function start(
-  folder: string,
-  options: { boot?: Uint8Array; write?: WriteAt; blockBytes?: number; now?: number; epoch?: number } = {},
-) {
-  const findings: string[] = [];
-  const store = new TmpfsStore({
-    folder,
-    slots: 1,
-    blockBytes: options.blockBytes ?? BLOCK.length,
-    bootId: options.boot ?? BOOT,
-    newEpoch: new Uint8Array(16).fill(options.epoch ?? 1),
-    onFinding: ({ fact }) => findings.push(fact),
-    write: options.write ?? writeAt,
-  });
-  const deliveries = new Deliveries(
-    store,
-    LIMITS,
-    () => '0'.repeat(32),
-    () => {},
-  );
-  deliveries.adopt(options.now ?? 0, store.adopted, store.ended);
-  return { store, deliveries, findings };
-}
-
-function submit({ deliveries }: ReturnType<typeof start>): void {
-  const slot = deliveries.admit(SENDER!);
-  slot.bytes.set(BLOCK, 0);
-  const recipients = [READER!, OTHER!].map((did) => ({ did, ackCommit: COMMIT }));
-  const hash = sha256(BLOCK).toString('hex');
-  deliveries.submit(0, { sender: SENDER!, slot, hash, views: 1, burnAtClaim: false, ttlMs: 5000, recipients });
-}
+import {
+  BOOT,
+  COMMIT,
+  CONTENT,
+  change,
+  ID,
+  OTHER,
+  READER,
+  SENDER,
+  SESSION,
+  sha256,
+  start,
+  submit,
+} from '../fixtures/small-store.ts';
 
 function fullRecord(): SlotRecord {
   const views = Array.from({ length: 256 }, (_, i) => newView(didOf(sha256(Buffer.from([i]))), COMMIT));
@@ -70,7 +27,7 @@ function fullRecord(): SlotRecord {
   Object.assign(views[1]!, { state: 'rejected', taken: true, rejectCode: 'incomplete' });
   const transfer = {
     id: 'ab'.repeat(16),
-    sender: SENDER!,
+    sender: SENDER,
     hash: 'cd'.repeat(32),
     viewLimit: 200,
     burnAtClaim: true,
@@ -153,15 +110,15 @@ function afterCrash(folder: string, step: number, kept: (bytes: Uint8Array) => n
   writes = step;
   try {
     submit(first);
-    first.deliveries.claim(1, READER!, SESSION, 4)!.release();
-    first.deliveries.ack(2, READER!, '0'.repeat(32), COMMIT);
+    first.deliveries.claim(1, READER, SESSION, 4)!.release();
+    first.deliveries.ack(2, READER, ID, COMMIT);
   } catch (error) {
     if ((error as Error).message !== 'crash') throw error;
   }
   first.store.close();
   const second = start(folder, { now: 2 });
-  const report = second.deliveries.status(2, SENDER!, '0'.repeat(32));
-  const stranger = second.deliveries.claim(2, OTHER!, SESSION, 4);
+  const report = second.deliveries.status(2, SENDER, ID);
+  const stranger = second.deliveries.claim(2, OTHER, SESSION, 4);
   const state = report && !report.state.match(/deliver/) ? report.state : 'none';
   stranger?.release();
   const wiped = second.store.memory().every((slot) => slot.every((byte) => byte === 0));
@@ -196,7 +153,7 @@ function leftBehind(t: Test): string {
   const folder = t.testdir();
   const first = start(folder);
   submit(first);
-  first.deliveries.claim(1, READER!, SESSION, 4);
+  first.deliveries.claim(1, READER, SESSION, 4);
   first.store.close();
   return folder;
 }
@@ -204,9 +161,9 @@ function leftBehind(t: Test): string {
 t.test('a lease stays with its reader and session until it ends, and a submit stays idempotent', async (t) => {
   const folder = leftBehind(t);
   const next = start(folder, { now: 500 });
-  t.equal(next.deliveries.claim(500, READER!, SESSION, 4), undefined, 'this session has it');
-  t.match(next.deliveries.repeated(500, SENDER!, sha256(BLOCK).toString('hex')), { repeated: true });
-  t.match(next.deliveries.claim(1001, READER!, SESSION, 4), { attempt: 2 });
+  t.equal(next.deliveries.claim(500, READER, SESSION, 4), undefined, 'this session has it');
+  t.match(next.deliveries.repeated(500, SENDER, CONTENT), { repeated: true });
+  t.match(next.deliveries.claim(1001, READER, SESSION, 4), { attempt: 2 });
   t.same(next.findings, []);
   next.store.close();
   const late = start(folder, { now: 5000 });
@@ -235,92 +192,6 @@ t.test('what cannot be kept is destroyed, with the reason', async (t) => {
     });
   }
 });
-
-/** Submits, reads and acknowledges the one block in a process of its own. */
-function readOnce(folder: string): void {
-  const first = start(folder);
-  submit(first);
-  first.deliveries.claim(1, READER!, SESSION, 4)!.release();
-  first.deliveries.ack(2, READER!, '0'.repeat(32), COMMIT);
-  first.store.close();
-}
-
-t.test('what was read stays known over a crash, so that a submit of it again brings it back to nobody', async (t) => {
-  const folder = t.testdir();
-  const content = sha256(BLOCK).toString('hex');
-  readOnce(folder);
-  const next = start(folder, { now: 3, epoch: 2 });
-  t.equal(next.store.epoch[0], 1, 'nothing was lost, so the epoch goes on');
-  t.same(next.deliveries.repeated(3, SENDER!, content), { transferId: '0'.repeat(32), repeated: true });
-  t.match(next.deliveries.status(3, SENDER!, '0'.repeat(32)), { state: 'delivered', views: [] });
-  submit(next);
-  t.equal(next.deliveries.claim(3, OTHER!, SESSION, 4), undefined);
-  next.store.close();
-  const late = start(folder, { now: 600_002 });
-  t.equal(late.deliveries.repeated(600_002, SENDER!, content), undefined, 'for ten minutes');
-  late.store.close();
-});
-
-t.test('a file of ends that is damaged, of another boot or of another size is not believed', async (t) => {
-  const content = sha256(BLOCK).toString('hex');
-  const entry = 2 * ENTRY_BYTES; // the first one written
-  type Case = [name: string, spoil: (file: string) => void, boot: Uint8Array, epoch: number];
-  const cases: readonly Case[] = [
-    ['a damaged entry', (file) => change(file, entry + 50), BOOT, 1],
-    ['a damaged head', (file) => change(file, 40), BOOT, 2],
-    ['another boot', () => {}, new Uint8Array(16), 2],
-    ['another size', (file) => truncateSync(file, entry), BOOT, 2],
-    ['an entry in another place', (file) => move(file, entry, 5 * ENTRY_BYTES), BOOT, 1],
-  ];
-  for (const [name, spoil, boot, epoch] of cases) {
-    await t.test(name, async (t) => {
-      const folder = t.testdir();
-      readOnce(folder);
-      spoil(join(folder, 'ended'));
-      const next = start(folder, { boot, epoch: 2, now: 3 });
-      t.equal(next.store.epoch[0], epoch);
-      t.equal(next.deliveries.repeated(3, SENDER!, content), undefined);
-      next.store.close();
-    });
-  }
-});
-
-t.test('the file of ends goes round', async (t) => {
-  const path = join(t.testdir(), 'ended');
-  const open = () => new EndedFile({ path, bootId: BOOT, newEpoch: BOOT, write: writeAt });
-  const ended = (number: number): EndedTransfer => ({
-    id: number.toString(16).padStart(32, '0'),
-    sender: SENDER!,
-    hash: 'cd'.repeat(32),
-    end: { state: 'expired', atMs: number },
-  });
-  const first = open();
-  for (let i = 0; i < ENDED_ENTRIES + 3; i++) first.add(ended(i));
-  first.close();
-  const second = open();
-  t.equal(second.found.length, ENDED_ENTRIES);
-  t.same(second.found[0], ended(3));
-  t.same(second.found.at(-1), ended(ENDED_ENTRIES + 2));
-  second.add(ended(1));
-  second.close();
-  const third = open();
-  t.same(third.found[0], ended(4));
-  t.same(third.found.at(-1), ended(1));
-  third.close();
-});
-
-function move(file: string, from: number, to: number): void {
-  const bytes = readFileSync(file);
-  bytes.copyWithin(to, from, from + ENTRY_BYTES);
-  bytes.fill(0, from, from + ENTRY_BYTES);
-  writeFileSync(file, bytes);
-}
-
-function change(file: string, at: number): void {
-  const bytes = readFileSync(file);
-  bytes[at]! ^= 1;
-  writeFileSync(file, bytes);
-}
 
 t.test('a folder for blocks is in memory, private, without swap, and of one relay', async (t) => {
   const directory = t.testdir({ none: '', swaps: 'Filename\tType\n/dev/sda2 partition\n' });
