@@ -46,6 +46,7 @@ export function openClient(engine: Engine, args: Arguments): Client {
     url: profile.url,
     pins: profile.relayPins,
     apiKey: enrolment.apiKey,
+    maxSockets: 1, // a client does one thing at a time: a second connection would only cost one more slot when both die
     idleTimeoutMs: idleTimeoutFor(directory.roster.profile.intervalMs),
   });
   const membership = new Membership(relay, enrolment, directory);
