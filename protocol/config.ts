@@ -5,7 +5,7 @@
 import { MAX_TTL_SECONDS } from './block.ts';
 import { Problem } from './problem.ts';
 import { check, integer, list, type Of, object, oneOf, text } from './shape.ts';
-import { nameText, pinText, siteIdText, zone } from './shapes.ts';
+import { nameText, pinText, siteIdText, type Zone, zone } from './shapes.ts';
 
 /** The calls that a listener may serve. */
 export const CALLS = [
@@ -63,8 +63,11 @@ const body = object(
         leaseSeconds: integer(1, 86_400),
         leasesPerReader: integer(1, 256),
         slotsPerSender: integer(1, 4096),
+        slotsPerZone: object({}, { ot: integer(1, 4096), it: integer(1, 4096), management: integer(1, 4096) }),
         bodySeconds: integer(1, 3600),
         connections: integer(1, 65_536),
+        connectionsPerPeer: integer(1, 65_536),
+        failuresPerMinute: integer(1, 1_000_000),
       },
     ),
     logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
@@ -90,8 +93,15 @@ export interface RelayConfig {
     readonly leaseSeconds: number;
     readonly leasesPerReader: number;
     readonly slotsPerSender: number;
+    /** What the senders of one zone use together. */
+    readonly slotsPerZone: Readonly<Record<Zone, number>>;
     readonly bodySeconds: number;
+    /** Of each listener. */
     readonly connections: number;
+    /** Of one source address before a device has shown itself, and of one device after. */
+    readonly connectionsPerPeer: number;
+    /** Failed attempts of one source address, before those that cost a signature check are refused unread. */
+    readonly failuresPerMinute: number;
   };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -124,7 +134,10 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       slotsPerSender: store.slots,
       bodySeconds: 60,
       connections: 512,
+      connectionsPerPeer: 128,
+      failuresPerMinute: 60,
       ...written.limits,
+      slotsPerZone: { ot: store.slots, it: store.slots, management: store.slots, ...written.limits?.slotsPerZone },
     },
     logLevel: written.logLevel ?? 'info',
   };

@@ -125,8 +125,7 @@ async function makeConduit(
   const { store, adopted, close } = await openStore(config.store, roster.current.profile.blockSize, (finding) =>
     log.warn(finding, 'store'),
   );
-  const { leaseSeconds, leasesPerReader, slotsPerSender } = config.limits;
-  const limits = { leaseMs: leaseSeconds * 1000, leasesPerReader, slotsPerSender };
+  const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const deliveries = new Deliveries(
     store,
     limits,
@@ -137,7 +136,7 @@ async function makeConduit(
       onDelivery?.(event);
     },
   );
-  deliveries.adopt(now(), adopted);
+  deliveries.adopt(now(), adopted, (did) => roster.member(did)?.zone);
   if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
   const conduit: Conduit = {
     engine,

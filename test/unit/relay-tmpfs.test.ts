@@ -10,7 +10,7 @@ import { encodeRecord, parseRecord, RECORD_BYTES, type SlotRecord } from '../../
 import { TmpfsStore } from '../../relay/store/tmpfs.ts';
 import { newView } from '../../relay/store/transfer.ts';
 
-const LIMITS = { leaseMs: 1000, leasesPerReader: 4, slotsPerSender: 4 };
+const LIMITS = { leaseMs: 1000, leasesPerReader: 4, slotsPerSender: 4, slotsPerZone: { ot: 1, it: 4, management: 4 } };
 const BOOT = new Uint8Array(16).fill(7);
 const BLOCK = new Uint8Array(64).fill(5);
 const [SENDER, READER, OTHER] = ['sender', 'reader', 'other'].map((name) => didOf(sha256(Buffer.from(name))));
@@ -41,12 +41,12 @@ function start(
     () => '0'.repeat(32),
     () => {},
   );
-  deliveries.adopt(options.now ?? 0, store.adopted);
+  deliveries.adopt(options.now ?? 0, store.adopted, () => 'ot');
   return { store, deliveries, findings };
 }
 
 function submit({ deliveries }: ReturnType<typeof start>): void {
-  const slot = deliveries.admit(SENDER!);
+  const slot = deliveries.admit(0, SENDER!, 'ot');
   slot.bytes.set(BLOCK, 0);
   const recipients = [READER!, OTHER!].map((did) => ({ did, ackCommit: COMMIT }));
   const hash = sha256(BLOCK).toString('hex');
