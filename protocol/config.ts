@@ -44,6 +44,9 @@ export type ListenerConfig = Of<typeof listener>;
 /** `slab`: blocks die with the process. `tmpfs`: files in memory, below `path`, that the next process adopts. */
 export const STORE_KINDS = ['slab', 'tmpfs'] as const;
 
+/** Most slots of a store. */
+const MAX_SLOTS = 4096;
+
 const path = text('a path', 1, 4096);
 
 const body = object(
@@ -55,15 +58,15 @@ const body = object(
     seedFile: path,
     licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
     site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
-    store: object({ slots: integer(1, 4096) }, { kind: oneOf(STORE_KINDS), path }),
+    store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
     limits: object(
       {},
       {
         maxTtlSeconds: integer(1, MAX_TTL_SECONDS),
         leaseSeconds: integer(1, 86_400),
         leasesPerReader: integer(1, 256),
-        slotsPerSender: integer(1, 4096),
-        slotsPerZone: object({}, { ot: integer(1, 4096), it: integer(1, 4096), management: integer(1, 4096) }),
+        slotsPerSender: integer(1, MAX_SLOTS),
+        slotsPerZone: object({}, { ot: integer(1, MAX_SLOTS), it: integer(1, MAX_SLOTS), management: integer(1, MAX_SLOTS) }),
         bodySeconds: integer(1, 3600),
         connections: integer(1, 65_536),
         connectionsPerPeer: integer(1, 65_536),
@@ -93,7 +96,7 @@ export interface RelayConfig {
     readonly leaseSeconds: number;
     readonly leasesPerReader: number;
     readonly slotsPerSender: number;
-    /** What the senders of one zone use together. */
+    /** What the senders of one zone may use together: what it leaves is kept for the others. */
     readonly slotsPerZone: Readonly<Record<Zone, number>>;
     readonly bodySeconds: number;
     /** Of each listener. */
@@ -137,7 +140,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       connectionsPerPeer: 128,
       failuresPerMinute: 60,
       ...written.limits,
-      slotsPerZone: { ot: store.slots, it: store.slots, management: store.slots, ...written.limits?.slotsPerZone },
+      slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },
     },
     logLevel: written.logLevel ?? 'info',
   };

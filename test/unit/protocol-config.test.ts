@@ -28,7 +28,7 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       leaseSeconds: 60,
       leasesPerReader: 4,
       slotsPerSender: 64,
-      slotsPerZone: { ot: 64, it: 64, management: 64 },
+      slotsPerZone: { ot: 4096, it: 4096, management: 4096 },
       bodySeconds: 60,
       connections: 512,
       connectionsPerPeer: 128,
@@ -51,7 +51,7 @@ t.test('what is written counts', async (t) => {
     logLevel: 'debug',
   };
   const config = parseRelayConfig(written);
-  const slotsPerZone = { ot: 8, it: 2, management: 8 };
+  const slotsPerZone = { ot: 4096, it: 2, management: 4096 };
   t.match(config, { ...written, limits: { leaseSeconds: 5, maxTtlSeconds: 86_400, slotsPerSender: 8, slotsPerZone } });
 });
 
