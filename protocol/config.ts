@@ -66,7 +66,10 @@ const body = object(
         leaseSeconds: integer(1, 86_400),
         leasesPerReader: integer(1, 256),
         slotsPerSender: integer(1, MAX_SLOTS),
-        slotsPerZone: object({}, { ot: integer(1, MAX_SLOTS), it: integer(1, MAX_SLOTS), management: integer(1, MAX_SLOTS) }),
+        slotsPerZone: object(
+          {},
+          { ot: integer(1, MAX_SLOTS), it: integer(1, MAX_SLOTS), management: integer(1, MAX_SLOTS) },
+        ),
         bodySeconds: integer(1, 3600),
         connections: integer(1, 65_536),
         connectionsPerPeer: integer(1, 65_536),
