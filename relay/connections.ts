@@ -2,8 +2,8 @@
  * The connections of one listener: how many there are, whose they are, and which one goes when there are too many.
  *
  * A connection belongs to its source address until a request on it shows the API key of a device, and to that device
- * from then on. Each of them has a share, and beyond it loses its oldest. When the listener is full the source with
- * the most connections loses its oldest. A device's connection never makes room for a stranger's.
+ * from then on. Each of them has a share, and half of the listener is kept for devices; beyond it the one that has too
+ * much loses its oldest, first one that has not said a byte. A device's connection never makes room for a stranger's.
  */
 import type { Socket } from 'node:net';
 import { sourceOf } from './throttle.ts';
@@ -13,7 +13,7 @@ export interface ConnectionLimits {
   readonly connectionsPerPeer: number;
 }
 
-/** Why a connection was dropped: its source or device had too many, or the listener. */
+/** Why a connection was dropped: its source or device had too many, or all sources together. */
 export type DropReason = 'share' | 'full';
 
 interface Connection {
@@ -42,6 +42,7 @@ export class Connections {
   /** By place. */
   readonly #open = new Map<string, Connection>();
   readonly #ofSource: Holders = new Map();
+  #strangers = 0;
   readonly #ofDevice: Holders = new Map();
 
   constructor(limits: ConnectionLimits, events: ConnectionEvents) {
@@ -62,7 +63,9 @@ export class Connections {
       this.#leave(connection);
       if (connection.requests === 0) this.#events.silent(connection.source);
     });
-    if (this.#open.size > this.#limits.connections) this.#drop(this.#mostOfOneSource(), 'full');
+    const { connections } = this.#limits;
+    const full = this.#open.size > connections || this.#strangers > Math.ceil(connections / 2);
+    if (full) this.#drop(this.#mostOfOneSource(), 'full');
     return !socket.destroyed;
   }
 
@@ -81,14 +84,16 @@ export class Connections {
     const [holders, holder] = this.#holderOf(connection);
     const own = (holders.get(holder) ?? new Set()).add(connection);
     holders.set(holder, own);
+    if (connection.device === null) this.#strangers += 1;
     if (own.size > this.#limits.connectionsPerPeer) this.#drop(own, 'share');
   }
 
   #leave(connection: Connection): void {
     const [holders, holder] = this.#holderOf(connection);
     const own = holders.get(holder);
-    own?.delete(connection);
-    if (own?.size === 0) holders.delete(holder);
+    if (!own?.delete(connection)) return;
+    if (own.size === 0) holders.delete(holder);
+    if (connection.device === null) this.#strangers -= 1;
   }
 
   #holderOf({ device, source }: Connection): [Holders, string] {
@@ -100,14 +105,19 @@ export class Connections {
     return [...this.#ofSource.values()].reduce((most, own) => (own.size > most.size ? own : most));
   }
 
-  /** Drops the oldest of `own`. It counts no more from now on, although its socket closes a moment later. */
+  /** Drops one of `own`. It counts no more from now on, although its socket closes a moment later. */
   #drop(own: ReadonlySet<Connection>, reason: DropReason): void {
-    const [oldest] = own;
-    this.#open.delete(oldest!.place);
-    this.#leave(oldest!);
+    const gone = goesFirst([...own]);
+    this.#open.delete(gone.place);
+    this.#leave(gone);
     this.#events.dropped(reason);
-    oldest!.socket.resetAndDestroy();
+    gone.socket.resetAndDestroy();
   }
+}
+
+/** The oldest that has not said a byte, or the oldest. The newest has had no time to say any, and stays if others can go. */
+function goesFirst(connections: readonly Connection[]): Connection {
+  return connections.slice(0, -1).find(({ socket }) => socket.bytesRead === 0) ?? connections[0]!;
 }
 
 function placeOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
