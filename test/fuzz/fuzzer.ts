@@ -3,8 +3,8 @@
  *
  * An input may be accepted or refused with a `Problem` whose code is not `internal`. Anything else thrown, an accepted
  * input that does not re-encode to itself, more than two seconds, buffers far beyond the input and memory that does
- * not come back are failures. The same seed makes the same changes, but
- * signatures and sealed blocks are new in each process: what repeats a failure is its input, not its number.
+ * not come back are failures. The same seed makes the same choices, but signatures and sealed blocks are new in each
+ * process: what repeats a failure is its input, not its number.
  */
 import { setImmediate } from 'node:timers/promises';
 import { Problem } from '../../protocol/problem.ts';
@@ -16,7 +16,6 @@ import { bufferBytes, type Held, heldNow, leakBetween } from './memory.ts';
 import { Random } from './random.ts';
 import { Broken, type Target } from './target.ts';
 
-const BATCH_INPUTS = 256;
 const BATCH_BYTES = 4_194_304;
 /** After this long the loop lets the process breathe. */
 const SLICE_MS = 300;
@@ -34,6 +33,10 @@ const WARM_UP = 0.25;
 export interface FuzzOptions {
   readonly inputs: number;
   readonly seed: string;
+  /** How long one input may take; when left out 2000, and 20000 where it goes over the network. */
+  readonly limitMs?: number;
+  /** How many inputs share one look at the coverage; few where an input is slow, since they may have to run again. */
+  readonly batch?: number;
   /** Without it the corpus stays as it is at the beginning. */
   readonly coverage?: Coverage;
   /** Told about once a second how many inputs were tried. */
@@ -81,6 +84,7 @@ class Run {
   inputs = 0;
   readonly #target: Target;
   readonly #options: FuzzOptions;
+  readonly #limitMs: number;
   readonly #random: Random;
   readonly #corpus: Corpus;
   readonly #failures = new Failures();
@@ -96,6 +100,7 @@ class Run {
   constructor(target: Target, options: FuzzOptions) {
     this.#target = target;
     this.#options = options;
+    this.#limitMs = options.limitMs ?? INPUT_LIMIT_MS;
     this.#random = new Random(`${options.seed} ${target.name}`);
     this.#corpus = new Corpus(target.seeds);
   }
@@ -116,7 +121,7 @@ class Run {
   }
 
   tryBatch(): void {
-    const batch = this.#makeBatch(Math.min(BATCH_INPUTS, this.#options.inputs - this.inputs));
+    const batch = this.#makeBatch(Math.min(this.#options.batch ?? 64, this.#options.inputs - this.inputs));
     this.#runAll(batch, true);
     if (this.#options.coverage?.fresh()) this.#keepFresh(batch, this.#options.coverage);
     this.inputs += batch.length;
@@ -179,8 +184,8 @@ class Run {
         }
         this.#current = undefined;
       };
-      if (runGuarded(slice, SLICE_MS + 2 * INPUT_LIMIT_MS)) continue;
-      if (judged) this.#failures.add('hang', `did not end within ${INPUT_LIMIT_MS} ms`, this.#current!);
+      if (runGuarded(slice, SLICE_MS + 2 * this.#limitMs)) continue;
+      if (judged) this.#failures.add('hang', `did not end within ${this.#limitMs} ms`, this.#current!);
       this.#hangs++;
       at++;
     }
@@ -197,7 +202,7 @@ class Run {
 
     if (ms > SLOW_MS) this.#slow++;
     this.#slowestMs = Math.max(this.#slowestMs, ms);
-    if (ms > INPUT_LIMIT_MS && this.#attempt(input).ms > INPUT_LIMIT_MS) {
+    if (ms > this.#limitMs && this.#attempt(input).ms > this.#limitMs) {
       this.#failures.add('slow', `${input.length} bytes take ${Math.round(ms)} ms`, input);
     }
     if (buffers > BUFFER_LIMIT) {

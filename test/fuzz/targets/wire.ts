@@ -36,15 +36,15 @@ const FIRST_RECORD = 4;
 
 export function wireTargets(): Target[] {
   return [
-    { name: 'header', share: 100, seeds: headers(), mutate, run: runHeader },
-    { name: 'frame', share: 100, seeds: frames(), mutate, run: runFrame },
-    { name: 'records', share: 100, seeds: recordBatches(), mutate, run: runRecords },
-    { name: 'idle', share: 20, seeds: [encodeIdle(IDLE)], mutate, run: runIdle },
-    { name: 'file-chunk', share: 50, seeds: fileChunks(), mutate, run: runFileChunk },
-    { name: 'zstd', share: 20, seeds: compressed(), mutate, run: runZstd },
-    { name: 'control', share: 100, seeds: controls(), mutate, run: runControl },
-    { name: 'receipt', share: 100, seeds: receipts(), mutate, run: runReceipt },
-    { name: 'receipt-signed', share: 2, seeds: receipts(), mutate, run: runSignedReceipt },
+    { name: 'header', seeds: headers(), mutate, run: runHeader },
+    { name: 'frame', seeds: frames(), mutate, run: runFrame },
+    { name: 'records', seeds: recordBatches(), mutate, run: runRecords },
+    { name: 'idle', seeds: [encodeIdle(IDLE)], mutate, run: runIdle },
+    { name: 'file-chunk', seeds: fileChunks(), mutate, run: runFileChunk },
+    { name: 'zstd', seeds: compressed(), mutate, run: runZstd },
+    { name: 'control', seeds: controls(), mutate, run: runControl },
+    { name: 'receipt', seeds: receipts(), mutate, run: runReceipt },
+    { name: 'receipt-signed', seeds: receipts(), mutate, run: runSignedReceipt },
   ];
 }
 

@@ -1,0 +1,78 @@
+/** A short run over every target, and the commands of the long one. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { runCampaign, writeFailures } from './campaign.ts';
+import { HTTP_TARGET } from './http/fuzz-relay.ts';
+import { SHARES, shareOut } from './shares.ts';
+import { makeTargets } from './targets.ts';
+
+const INPUTS = 50_000;
+const MAIN = join(import.meta.dirname, 'main.ts');
+
+function run(...words: string[]) {
+  return spawnSync(process.execPath, [MAIN, ...words], { encoding: 'utf8' });
+}
+
+t.test('the table of shares names every target', async (t) => {
+  const names = makeTargets(t.testdir()).map(({ name }) => name);
+  t.same([...names, HTTP_TARGET].sort(), Object.keys(SHARES).sort());
+  const shares = shareOut(1_000_000, names);
+  const sum = [...shares.values()].reduce((all, each) => all + each, 0);
+  t.ok(Math.abs(sum - 1_000_000) < names.length, `${sum} inputs`);
+});
+
+t.test(`${INPUTS} inputs for all parsers`, async (t) => {
+  const targets = Object.keys(SHARES).filter((name) => name !== HTTP_TARGET);
+  const reports = await runCampaign({
+    inputs: INPUTS,
+    seed: 'short run',
+    targets,
+    onReport: () => {},
+    onProgress: () => {},
+    stop: new AbortController().signal,
+  });
+  t.equal(reports.length, targets.length);
+  for (const { target, inputs, accepted, refused, corpus, failures } of reports) {
+    t.same(failures, [], `${target}: ${inputs} inputs`);
+    t.ok(accepted > 0 && Object.keys(refused).length > 0 && corpus > 0, `${target}: accepted, refused, found new code`);
+  }
+});
+
+t.test('one input again, and wrong usage', async (t) => {
+  const folder = t.testdir();
+  const [path] = writeFailures(
+    {
+      ...{
+        target: 'idle',
+        inputs: 1,
+        accepted: 0,
+        refused: {},
+        corpus: 0,
+        covered: 0,
+        slow: 0,
+        slowestMs: 0,
+        seconds: 0,
+      },
+      growth: { rssMiB: 0, heapMiB: 0 },
+      failures: [{ kind: 'crash', message: '', input: '0102', times: 1 }],
+    },
+    folder,
+  );
+  t.same([...readFileSync(path!)], [1, 2]);
+  t.match(run('--target', 'idle', '--repeat', path!), { status: 0, stdout: /^refused: payload-invalid: needs 4 more/ });
+  const request = join(folder, 'request');
+  writeFileSync(request, 'GET /health HTTP/1.1\r\nhost: x\r\n\r\n');
+  t.match(run('--target', 'http', '--repeat', request), {
+    status: 0,
+    stdout: /ot: 404 not-available\n(.*\n)*management: 200/,
+  });
+  for (const wrong of [['--target', 'nonsense'], ['--inputs', '0'], ['--repeat', request], ['--nonsense']]) {
+    t.match(run(...wrong), { status: 2, stderr: /usage:/ });
+  }
+  t.match(run('--inputs', '300', '--target', 'idle', '--json', '--out', folder), {
+    status: 0,
+    stdout: /"inputs":300,"targets":1,"seconds":\d+,"failures":0/,
+  });
+});
