@@ -9,7 +9,7 @@ import type { WorkerMessage } from './worker.ts';
 
 const WORKER = join(import.meta.dirname, 'worker.ts');
 const AT_ONCE = 2;
-/** A batch of the slowest inputs takes less; after so long without a word a process is ended. */
+/** A batch of the slowest inputs takes less; after so long without a word a process is ended. Tests wait for less. */
 const SILENCE_MS = 300_000;
 /** What a process may hold: a parser that builds objects without bound ends it. */
 export const NODE_OPTIONS: readonly string[] = ['--max-old-space-size=1024'];
@@ -25,6 +25,9 @@ export interface CampaignOptions {
   readonly onProgress: (inputs: number) => void;
   /** Ends the processes after the inputs that they are at. */
   readonly stop: AbortSignal;
+  /** The program of a process; worker.ts when left out. */
+  readonly worker?: string;
+  readonly silenceMs?: number;
 }
 
 /** Fuzzes every target; the reports come in the order of the ends. */
@@ -52,19 +55,19 @@ export async function runCampaign(options: CampaignOptions): Promise<Report[]> {
 function runTarget(
   target: string,
   inputs: number,
-  { seed, stop }: CampaignOptions,
+  { seed, stop, worker = WORKER, silenceMs = SILENCE_MS }: CampaignOptions,
   onProgress: (inputs: number) => void,
 ): Promise<Report> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
-    const child = fork(WORKER, [target, '--inputs', String(inputs), '--seed', seed], {
+    const child = fork(worker, [target, '--inputs', String(inputs), '--seed', seed], {
       execArgv: [...NODE_OPTIONS],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let report: Report | undefined;
     let done = 0;
     let complaint = '';
-    let silence = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS);
+    let silence = setTimeout(() => child.kill('SIGKILL'), silenceMs);
     const end = (): void => void child.kill('SIGTERM');
     stop.addEventListener('abort', end);
     child.stderr!.on('data', (chunk: Buffer) => {
@@ -72,7 +75,7 @@ function runTarget(
     });
     child.on('message', (message: WorkerMessage) => {
       clearTimeout(silence);
-      silence = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS);
+      silence = setTimeout(() => child.kill('SIGKILL'), silenceMs);
       if ('report' in message) {
         report = message.report;
         return;

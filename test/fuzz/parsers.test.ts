@@ -8,7 +8,7 @@ import { HTTP_TARGET } from './http/fuzz-relay.ts';
 import { SHARES, shareOut } from './shares.ts';
 import { makeTargets } from './targets.ts';
 
-const INPUTS = 50_000;
+const INPUTS = 100_000;
 const MAIN = join(import.meta.dirname, 'main.ts');
 
 function run(...words: string[]) {
@@ -38,6 +38,29 @@ t.test(`${INPUTS} inputs for all parsers`, async (t) => {
     t.same(failures, [], `${target}: ${inputs} inputs`);
     t.ok(accepted > 0 && Object.keys(refused).length > 0 && corpus > 0, `${target}: accepted, refused, found new code`);
   }
+});
+
+t.test('a process that dies, holds more than it may, or goes silent is a failure of its target', async (t) => {
+  const programs = {
+    'dies.mjs': `process.send({ inputs: 7 }); process.on('disconnect', () => {}); throw new Error('broken leg');`,
+    'holds.mjs': `const held = []; for (;;) held.push({ held: [held.length] });`,
+    'silent.mjs': `process.send({ inputs: 9 }); setInterval(() => {}, 1000);`,
+  };
+  const folder = t.testdir(programs);
+  const found = async (program: keyof typeof programs) => {
+    const options = { inputs: 100, seed: '', targets: ['idle'], onReport() {}, onProgress() {} };
+    const stop = new AbortController().signal;
+    const silenceMs = program === 'silent.mjs' ? 1000 : 120_000;
+    const [report] = await runCampaign({ ...options, stop, silenceMs, worker: join(folder, program) });
+    return report!;
+  };
+  const crash = (message: RegExp) => [{ kind: 'crash', message }];
+  t.match(await found('dies.mjs'), {
+    inputs: 7,
+    failures: crash(/exit code 1 after about 7 inputs: (.|\n)*broken leg/),
+  });
+  t.match(await found('holds.mjs'), { failures: crash(/SIGABRT(.|\n)*heap out of memory/) });
+  t.match(await found('silent.mjs'), { inputs: 9, failures: crash(/SIGKILL after about 9 inputs/) });
 });
 
 t.test('one input again, and wrong usage', async (t) => {
