@@ -9,10 +9,10 @@ import { SHARES, shareOut } from './shares.ts';
 import { makeTargets } from './targets.ts';
 
 const INPUTS = 100_000;
-const MAIN = join(import.meta.dirname, 'main.ts');
+const LONG = join(import.meta.dirname, '..', 'long.mjs');
 
 function run(...words: string[]) {
-  return spawnSync(process.execPath, [MAIN, ...words], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [LONG, 'fuzz', ...words], { encoding: 'utf8' });
 }
 
 t.test('the table of shares names every target', async (t) => {
@@ -94,6 +94,11 @@ t.test('one input again, and wrong usage', async (t) => {
   for (const wrong of [['--target', 'nonsense'], ['--inputs', '0'], ['--repeat', request], ['--nonsense']]) {
     t.match(run(...wrong), { status: 2, stderr: /usage:/ });
   }
+  t.match(spawnSync(process.execPath, [LONG, 'nonsense'], { encoding: 'utf8' }), {
+    status: 2,
+    stderr: /parts .*\n +fuzz /,
+  });
+  t.match(run('--help'), { status: 0, stdout: /--inputs N/ });
   t.match(run('--inputs', '300', '--target', 'idle', '--json', '--out', folder), {
     status: 0,
     stdout: /"inputs":300,"targets":1,"seconds":\d+,"failures":0/,
