@@ -85,7 +85,7 @@ function parseHeld(reader: ByteReader): NonNullable<SlotRecord['held']> {
   const id = toHex(reader.bytes(16));
   const sender = didOf(reader.bytes(32));
   const hash = toHex(reader.bytes(32));
-  const expiresMs = reader.u64() / 1000;
+  const expiresMs = milliseconds(reader.u64());
   const order = reader.u64();
   const views = new Map<string, View>();
   for (let i = 0; i < viewCount; i++) {
@@ -117,7 +117,7 @@ function parseView(reader: ByteReader): View {
   const session = reader.bytes(16);
   const hasSession = (flags & HAS_SESSION) !== 0;
   if (!hasSession && !isZero(session)) throw invalid('a session stands where there is none');
-  const leaseEndsMs = reader.u64() / 1000;
+  const leaseEndsMs = milliseconds(reader.u64());
   const attempts = reader.u32();
   const reject = reader.u8();
   return {
@@ -145,6 +145,14 @@ function flagsWithin(known: number, flags: number): number {
 
 function microseconds(ms: number): number {
   return Math.round(ms * 1000);
+}
+
+/** Beyond some seventy years of uptime a number of milliseconds no longer holds each microsecond. */
+function milliseconds(microsecondsRead: number): number {
+  const ms = microsecondsRead / 1000;
+  if (microseconds(ms) !== microsecondsRead)
+    throw invalid(`time ${microsecondsRead} is too far away to be kept exactly`);
+  return ms;
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {

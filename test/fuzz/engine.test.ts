@@ -26,6 +26,7 @@ t.test('a crash behind four checks is found by who keeps what reaches new code, 
 t.test('work and memory by a length field', async (t) => {
   t.same(await kindsFound(sabotaged.endlessLoop, 3000), ['hang']);
   t.same(await kindsFound(sabotaged.bigBuffer, 500), ['memory']);
+  t.same(await kindsFound(sabotaged.bigList, 500), ['memory']);
 });
 
 t.test('memory that does not come back', async (t) => {

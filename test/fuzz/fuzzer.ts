@@ -2,8 +2,8 @@
  * The fuzzer: it changes inputs, keeps those that reach code which none reached before, and changes them again.
  *
  * An input may be accepted or refused with a `Problem` whose code is not `internal`. Anything else thrown, an accepted
- * input that does not re-encode to itself, more than two seconds, buffers far beyond the input and memory that does
- * not come back are failures. The same seed makes the same choices, but signatures and sealed blocks are new in each
+ * input that does not re-encode to itself, more than two seconds, memory far beyond the input and memory that
+ * does not come back are failures. The same seed makes the same choices, but signatures and sealed blocks are new in each
  * process: what repeats a failure is its input, not its number.
  */
 import { setImmediate } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { Corpus } from './corpus.ts';
 import type { Coverage } from './coverage.ts';
 import { type Failure, Failures } from './failures.ts';
 import { runGuarded } from './guard.ts';
-import { bufferBytes, type Held, heldNow, leakBetween } from './memory.ts';
+import { bytesInUse, type Held, heldNow, leakBetween } from './memory.ts';
 import { Random } from './random.ts';
 import { Broken, type Target } from './target.ts';
 
@@ -22,8 +22,8 @@ const SLICE_MS = 300;
 /** An input that takes longer is counted; one that takes longer than the limit three times is a failure. */
 const SLOW_MS = 50;
 const INPUT_LIMIT_MS = 2000;
-/** Buffers that one input may make the parser allocate: the longest plain data, four times. */
-const BUFFER_LIMIT = 67_108_864;
+/** What one input may make the parser allocate: the longest plain data, four times. */
+const MEMORY_LIMIT = 67_108_864;
 /** Loops that never ended cost seconds each; after so many the rest of the target is left out. */
 const MAX_HANGS = 3;
 const PROGRESS_MS = 1000;
@@ -192,9 +192,9 @@ class Run {
   }
 
   #judge(input: Uint8Array): void {
-    const buffersBefore = bufferBytes();
+    const bytesBefore = bytesInUse();
     const { thrown, ms } = this.#attempt(input);
-    const buffers = bufferBytes() - buffersBefore;
+    const bytes = bytesInUse() - bytesBefore;
     if (thrown === undefined) this.#accepted++;
     else if (thrown instanceof Problem && thrown.code !== 'internal') {
       this.#refused[thrown.code] = (this.#refused[thrown.code] ?? 0) + 1;
@@ -205,8 +205,8 @@ class Run {
     if (ms > this.#limitMs && this.#attempt(input).ms > this.#limitMs) {
       this.#failures.add('slow', `${input.length} bytes take ${Math.round(ms)} ms`, input);
     }
-    if (buffers > BUFFER_LIMIT) {
-      this.#failures.add('memory', `${input.length} bytes make it allocate ${buffers}`, input);
+    if (bytes > MEMORY_LIMIT) {
+      this.#failures.add('memory', `${input.length} bytes make it allocate ${bytes}`, input);
     }
   }
 

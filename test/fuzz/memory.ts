@@ -32,7 +32,8 @@ export function leakBetween(before: Held, after: Held): string | null {
   return null;
 }
 
-/** Bytes of buffers that are alive or not collected yet. */
-export function bufferBytes(): number {
-  return getHeapStatistics().external_memory;
+/** Bytes of objects and buffers that are alive or not collected yet. */
+export function bytesInUse(): number {
+  const { used_heap_size, external_memory } = getHeapStatistics();
+  return used_heap_size + external_memory;
 }

@@ -39,6 +39,11 @@ export const bigBuffer: Target = target('big-buffer', (input) => {
   if (new Uint8Array(lengthOf(input) & 0x0fff_ffff).length === 7) refuse();
 });
 
+/** Makes as many objects as a length field says. */
+export const bigList: Target = target('big-list', (input) => {
+  if (new Array(lengthOf(input) & 0x00ff_ffff).fill(0).length === 7) refuse();
+});
+
 /** Keeps a part of each input that it accepts. */
 export const leak: Target = target('leak', (input) => {
   kept.push(new Uint8Array(16_384).fill(input.length));

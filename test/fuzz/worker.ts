@@ -30,7 +30,7 @@ process.on('SIGINT', () => {}); // the parent hears it too, and says when to sto
 
 const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'ghostpipe-fuzz-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-if (values.repeat === undefined) tell({ report: await run() });
+if (values.repeat === undefined) await tell({ report: await run() });
 else await repeat(readFileSync(values.repeat));
 process.exit();
 
@@ -38,15 +38,19 @@ function stop(): void {
   stopped = true;
 }
 
-function tell(message: WorkerMessage): void {
-  process.send?.(message);
+/** Waits until the parent has it: an end of the process would drop what is still on its way. */
+function tell(message: WorkerMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send) process.send(message, undefined, undefined, () => resolve());
+    else resolve();
+  });
 }
 
 async function run(): Promise<Report> {
   const options: FuzzOptions = {
     inputs: Number(values.inputs),
     seed: values.seed ?? '',
-    onProgress: (inputs) => tell({ inputs }),
+    onProgress: (inputs) => void tell({ inputs }),
     stopped: () => stopped,
   };
   if (name === HTTP_TARGET) {

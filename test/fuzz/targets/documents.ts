@@ -89,7 +89,7 @@ function rosters(site: Site, trust: Parameters<typeof openRoster>[2]): Target[] 
     revocations: [{ did: didOf(new Uint8Array(32)), what: 'device' }],
   });
   const use = (document: Json): object => {
-    const roster = openRoster(engine, documentBytes(document), trust);
+    const roster = openRoster(engine, canonicalBytes(document), trust);
     for (const { from } of roster.routes) tolerate(() => routeOf(roster, from), 'not-routed');
     for (const { name } of roster.devices.slice(0, 4)) sendersTo(roster, name);
     return roster;
@@ -143,20 +143,11 @@ function openSigned(body: Json, label: string, signer: SigningKey, open: (docume
 }
 
 function sign(body: Json, label: string, signer: SigningKey): Json {
-  const pair = signer.sign(label, engine.sha256(utf8(label), documentBytes(body)));
+  const pair = signer.sign(label, engine.sha256(utf8(label), canonicalBytes(body)));
   return {
     signed: body,
     signatures: { mldsa65: toBase64Url(pair.subarray(0, 3309)), ed25519: toBase64Url(pair.subarray(3309)) },
   };
-}
-
-/** Canonical bytes where there are any. */
-function documentBytes(value: Json): Uint8Array {
-  try {
-    return canonicalBytes(value);
-  } catch {
-    return utf8(JSON.stringify(value));
-  }
 }
 
 function bodyOf(document: Json): Json {
