@@ -50,7 +50,7 @@ export function parseHead(text: string): TreeHead {
   if (end !== '' || more.length > 0) {
     throw new Problem('log-checkpoint-invalid', 'the text is not three lines: origin, size and root');
   }
-  if (!origin || !origin.isWellFormed() || utf8(origin).length > MAX_KEY_NAME_BYTES) {
+  if (!origin || utf8(origin).length > MAX_KEY_NAME_BYTES) {
     throw new Problem('log-checkpoint-invalid', `the origin does not have 1 to ${MAX_KEY_NAME_BYTES} bytes`);
   }
   const head = { origin, size: fromDecimal(size!), root: fromBase64(root!) };
