@@ -39,7 +39,8 @@ export function isKeyName(name: string): boolean {
 /** The bytes of a note; refuses `log-note-invalid` for what `parseNote` would not give back. */
 export function formatNote({ text, signatures }: Note): Uint8Array {
   const bytes = utf8(`${text}\n${formatSignatures(signatures)}`);
-  if (parseNote(bytes).text !== text) throw new Problem('log-note-invalid', 'the text does not end in one newline');
+  if (parseNote(bytes).text !== text)
+    throw new Problem('log-note-invalid', 'the text does not end in a newline, or is not Unicode');
   return bytes;
 }
 

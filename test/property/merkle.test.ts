@@ -59,7 +59,10 @@ t.test(`every size from 0 to ${MAX_SIZE}: root, each inclusion proof, each consi
 
 /** Every way to change a list of hashes by one step, never giving the same list. */
 function mutants(proof: readonly Uint8Array[]): Uint8Array[][] {
-  const out: Uint8Array[][] = [[...proof, random(32)], [random(32), ...proof]];
+  const out: Uint8Array[][] = [
+    [...proof, random(32)],
+    [random(32), ...proof],
+  ];
   for (const [i, hash] of proof.entries()) {
     out.push(proof.with(i, flipped(hash, below(random, 32), 1 << below(random, 8))));
     out.push(proof.toSpliced(i, 1), proof.toSpliced(i, 0, hash));
@@ -106,7 +109,14 @@ t.test('every changed consistency proof is refused', async (t) => {
     if (code !== 'proof-invalid') accepted.push(`${what}: ${code}`);
   };
   for (const size of SHAPES) {
-    for (const old of new Set([0, 1, size, below(random, size), below(random, size), 2 ** Math.floor(Math.log2(size))])) {
+    for (const old of new Set([
+      0,
+      1,
+      size,
+      below(random, size),
+      below(random, size),
+      2 ** Math.floor(Math.log2(size)),
+    ])) {
       const proof = consistencyProof(engine, kept.read, old, size);
       const [before, root] = [naive.root(old), naive.root(size)];
       const verify = (hashes: Uint8Array[], from: Uint8Array = before, to: Uint8Array = root) =>
