@@ -101,6 +101,12 @@ for (const [one, other] of PAIRS) {
           t.notOk(verify(signer.publicKey, label, message, flipped(signature, 0)), 'a changed signature');
           t.notOk(verify(signer.publicKey, label, message, signature.subarray(1)), 'a short signature');
           t.notOk(verify(signer.publicKey.subarray(1)), 'a short key');
+          t.notOk(verify(Uint8Array.of(...signer.publicKey, 0)), 'a long key');
+          for (const byte of [0, 1, 0x7f, 0xff]) {
+            const key = new Uint8Array(signer.publicKey.length).fill(byte);
+            t.notOk(verify(key), `a key of bytes ${byte}`);
+            t.notOk(verify(key, label, message, coins(`${byte}`)(signature.length)), 'and a signature of any');
+          }
         }
         t.notOk(other.verifySingle(algorithm, signer.publicKey, '', message, signer.sign(LABEL, message)));
       });
