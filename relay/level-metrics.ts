@@ -88,7 +88,7 @@ export function addLevelMetrics(registers: Registry<OpenMetricsContentType>[], l
   });
   new Gauge({
     name: 'ghostpipe_relay_info',
-    help: 'Always 1: the software and the epoch of this run, which is new with each start.',
+    help: 'Always 1: the software, and the epoch, which is new when what was held is gone.',
     labelNames: ['software', 'epoch'],
     registers,
     collect() {

@@ -7,6 +7,7 @@ import type { Server } from 'node:http';
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { ProblemCode } from '../protocol/problem.ts';
 import type { Zone } from '../protocol/shapes.ts';
+import type { DropReason } from './connections.ts';
 import { addDeviceMetrics } from './device-metrics.ts';
 import { addLevelMetrics, type Levels } from './level-metrics.ts';
 import { addProcessMetrics } from './process-metrics.ts';
@@ -38,6 +39,12 @@ export interface Metrics {
   repeated(): void;
   /** Counts a refusal, of a call or of an item in a control frame. */
   refusal(code: ProblemCode): void;
+  /** Counts a failed attempt of a caller that proved nothing. */
+  failure(): void;
+  /** Counts an attempt that was refused unread, since its source had failed too often. */
+  throttled(): void;
+  /** Counts a connection that was dropped to keep within the limits. */
+  dropped(reason: DropReason): void;
   /** Counts the connections of a listener, and the handshakes that fail at it. */
   watch(zone: Zone, server: Server): void;
   /** Ends what measures by itself. */
@@ -69,6 +76,22 @@ export function makeMetrics(levels: () => Levels, devices: () => readonly Device
     labelNames: ['code'],
     registers,
   });
+  const failures = new Counter({
+    name: 'ghostpipe_failed_attempts_total',
+    help: 'Requests and connections of callers that proved nothing.',
+    registers,
+  });
+  const throttled = new Counter({
+    name: 'ghostpipe_throttled_total',
+    help: 'Attempts refused unread, since their source had failed too often.',
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'ghostpipe_connections_dropped_total',
+    help: 'Connections dropped because a peer (share) or the listener (full) had too many.',
+    labelNames: ['reason'],
+    registers,
+  });
   const connections = new Gauge({
     name: 'ghostpipe_connections',
     help: 'Open connections, by zone.',
@@ -97,6 +120,9 @@ export function makeMetrics(levels: () => Levels, devices: () => readonly Device
     cover: () => covers.inc(),
     repeated: () => repeats.inc(),
     refusal: (code) => refusals.inc({ code }),
+    failure: () => failures.inc(),
+    throttled: () => throttled.inc(),
+    dropped: (reason) => dropped.inc({ reason }),
     watch(zone, server) {
       connections.inc({ zone }, 0);
       handshakes.inc({ zone }, 0);

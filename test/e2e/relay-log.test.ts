@@ -19,7 +19,10 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const READING = 'reactor 4 pressure is 71.25 bar';
 
 t.test('traffic with every kind of refusal leaves no secret in the log', async (t) => {
-  const site = smallPlant(t.testdir(), { store: { slots: 3 }, limits: { slotsPerSender: 2, maxTtlSeconds: 3600 } });
+  const site = smallPlant(t.testdir(), {
+    store: { slots: 3 },
+    limits: { slotsPerSender: 2, maxTtlSeconds: 3600, failuresPerMinute: 10_000 },
+  });
   const { ask, client, registered, peer, log } = await runRelay(t, site);
   const [plc, plc2, historian, mirror] = ['plc', 'plc2', 'historian', 'mirror'].map((name) => site.device(name));
   for (const device of [plc!, plc2!, historian!, mirror!]) await registered(device);
