@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `npm run test:long -- PART ...`: what takes too long for the suites. Each part is a program; docs/long-run.md has figures. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { CannotRun, ensureInstalled, ROOT } from '../bin/install.mjs';
 
@@ -18,22 +19,24 @@ ${Object.entries(PARTS)
   .join('\n')}
 `;
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
 
 /**
  * @param {string[]} words
- * @returns {number}
+ * @returns {Promise<number>}
  */
-function main([name = '', ...words]) {
+async function main([name = '', ...words]) {
   const part = Object.entries(PARTS).find(([known]) => known === name)?.[1];
   if (!part) {
     process.stderr.write(USAGE);
     return EXIT.usage;
   }
-  process.on('SIGINT', () => {}).on('SIGTERM', () => {}); // the part ends itself
   try {
     const node = ensureInstalled({ withTests: true });
-    const { status } = spawnSync(node, [join(ROOT, part.program), ...words], { stdio: 'inherit' });
+    const child = spawn(node, [join(ROOT, part.program), ...words], { stdio: 'inherit' });
+    process.on('SIGINT', () => {}); // a terminal tells the part too, which ends itself
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    const [status] = await once(child, 'close');
     return status ?? EXIT.couldNotRun;
   } catch (thrown) {
     if (!(thrown instanceof CannotRun)) throw thrown;

@@ -76,6 +76,12 @@ t.test('a record with a right hash and wrong content is refused', async (t) => {
     bytes.set(sha256(bytes.subarray(32)));
     t.throws(() => parseRecord(bytes), { code: 'file-invalid', detail }, String(detail));
   }
+  for (const at of [146, 162 + 82]) {
+    const farAway = encodeRecord(fullRecord());
+    farAway.set([0, 0x1f, 255, 255, 255, 255, 255, 255], at);
+    farAway.set(sha256(farAway.subarray(32)));
+    t.throws(() => parseRecord(farAway), { code: 'file-invalid', detail: /too far away/ });
+  }
   const twice = encodeRecord(fullRecord());
   twice.copyWithin(162 + 95, 162, 162 + 95);
   twice.set(sha256(twice.subarray(32)));
