@@ -88,19 +88,10 @@ export function verifyInclusion(
   root: Uint8Array,
 ): void {
   if (index >= size) throw new Problem('proof-invalid', `leaf ${index} is not in a tree of ${size}`);
-  let [node, last] = [index, size - 1];
   let hash = leaf;
-  for (const step of proof) {
-    if (last === 0) throw new Problem('proof-invalid', `${proof.length} hashes are more than the proof has steps`);
-    if (isOdd(node) || node === last) {
-      hash = nodeHash(hasher, step, hash);
-      [node, last] = skipEven(node, last);
-    } else {
-      hash = nodeHash(hasher, hash, step);
-    }
-    [node, last] = [half(node), half(last)];
-  }
-  if (last !== 0) throw new Problem('proof-invalid', `${proof.length} hashes are fewer than the proof has steps`);
+  climb(proof, index, size - 1, (step, isLeft) => {
+    hash = isLeft ? nodeHash(hasher, step, hash) : nodeHash(hasher, hash, step);
+  });
   if (!equalBytes(hash, root)) throw new Problem('proof-invalid', `the proof of leaf ${index} leads to another root`);
 }
 
@@ -129,27 +120,34 @@ export function verifyConsistency(
   const [first, ...steps] = node === 0 ? [oldRoot, ...proof] : proof;
   if (!first) throw new Problem('proof-invalid', `no hash where ${oldSize} and ${size} leaves need some`);
   let [oldHash, hash] = [first, first];
-  for (const step of steps) {
-    if (last === 0) throw new Problem('proof-invalid', `${proof.length} hashes are more than the proof has steps`);
-    if (isOdd(node) || node === last) {
-      oldHash = nodeHash(hasher, step, oldHash);
-      hash = nodeHash(hasher, step, hash);
-      [node, last] = skipEven(node, last);
-    } else {
-      hash = nodeHash(hasher, hash, step);
-    }
-    [node, last] = [half(node), half(last)];
-  }
-  if (last !== 0) throw new Problem('proof-invalid', `${proof.length} hashes are fewer than the proof has steps`);
+  climb(steps, node, last, (step, isLeft) => {
+    if (isLeft) oldHash = nodeHash(hasher, step, oldHash);
+    hash = isLeft ? nodeHash(hasher, step, hash) : nodeHash(hasher, hash, step);
+  });
   if (!equalBytes(oldHash, oldRoot))
     throw new Problem('proof-invalid', `the proof leads to another root of ${oldSize}`);
   if (!equalBytes(hash, root)) throw new Problem('proof-invalid', `the proof leads to another root of ${size}`);
 }
 
-/** Moves both up while `node` is a left child without a right sibling of its own. */
-function skipEven(node: number, last: number): [number, number] {
-  while (!isOdd(node) && node !== 0) [node, last] = [half(node), half(last)];
-  return [node, last];
+/**
+ * Goes from `node` up to the root of a tree whose last node on that level is `last`, and hands over each hash with
+ * its side; refuses `proof-invalid` unless there is exactly one hash for each step.
+ */
+function climb(
+  hashes: readonly Uint8Array[],
+  node: number,
+  last: number,
+  take: (hash: Uint8Array, isLeft: boolean) => void,
+): void {
+  for (const hash of hashes) {
+    if (last === 0) throw new Problem('proof-invalid', `${hashes.length} hashes are more than there are steps`);
+    const isLeft = isOdd(node) || node === last;
+    take(hash, isLeft);
+    // A last node without a sibling goes up unchanged.
+    while (isLeft && !isOdd(node) && node !== 0) [node, last] = [half(node), half(last)];
+    [node, last] = [half(node), half(last)];
+  }
+  if (last !== 0) throw new Problem('proof-invalid', `${hashes.length} hashes are fewer than there are steps`);
 }
 
 /** Hash of the leaves `start` to `end` - 1, where `start` is a multiple of the smallest power of two that holds them. */

@@ -97,7 +97,7 @@ t.test('proofs of trees near 2^53 leaves', async (t) => {
   }
 });
 
-t.test('a growing tree tells what is complete and goes on from its peaks', async (t) => {
+t.test('a growing tree tells what is complete', async (t) => {
   const heard: string[] = [];
   const tree = new GrowingTree(engine);
   t.equal(toHex(tree.root()), EMPTY);
@@ -115,15 +115,7 @@ t.test('a growing tree tells what is complete and goes on from its peaks', async
     `1/1 ${start(cd)}`,
     `2/0 ${start(node(ab, cd))}`,
   ]);
-  tree.append(e);
-  const again = new GrowingTree(engine, tree.size, tree.peaks);
-  for (const leaf of [f, g]) {
-    tree.append(leaf);
-    again.append(leaf);
-  }
-  t.equal(again.size, 7);
-  sameBytes(t, again.root(), tree.root());
+  for (const leaf of leaves.slice(4)) tree.append(leaf);
+  t.equal(tree.size, 7);
   sameBytes(t, tree.root(), rootOf(engine, read, 7));
-  refuses(t, 'proof-invalid', () => new GrowingTree(engine, 7, [a, b]), 'a peak missing');
-  refuses(t, 'proof-invalid', () => new GrowingTree(engine, 1, [a.subarray(1)]), 'a peak cut');
 });

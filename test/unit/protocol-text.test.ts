@@ -26,7 +26,18 @@ t.test('base64 with padding, in one spelling', async (t) => {
   t.equal(toBase64(bytes), '+//+AQ==');
   sameBytes(t, fromBase64('+//+AQ=='), bytes);
   sameBytes(t, fromBase64(''), new Uint8Array(0));
-  for (const text of ['+//+AQ', '+//+AR==', '-__-AQ==', 'A', '+//+AQ== ', '+//+\nAQ==', '+//+AQ=', 'é']) {
+  for (const text of [
+    '+//+AQ',
+    '+//+AR==',
+    '-__-AQ==',
+    'A',
+    '+//+AQ== ',
+    '+//+\nAQ==',
+    '+//+AQ=',
+    '\t+//+AQ==',
+    '+//+AQ==\n',
+    'é',
+  ]) {
     refuses(t, 'encoding-invalid', () => fromBase64(text), text);
   }
 });
