@@ -7,12 +7,13 @@ import { DEFAULT_BLOCK_BYTES } from '../protocol/block.ts';
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
 import { blockCapacity, keyIdOf, openBlock, sealBlock } from '../protocol/envelope.ts';
 import { NO_GROUP } from '../protocol/frame.ts';
+import { judge, median, type PartResult, round } from './figures.ts';
 
 const ROUNDS = 40;
 const WARM_UP = 5;
 
 /** Medians in ms and ratios. The three are timed in turn in each round, so that drift of the machine meets all. */
-export async function benchSeal(): Promise<Record<string, number>> {
+export async function benchSeal(): Promise<PartResult> {
   const signer = engine.signingKey(engine.random(32));
   const kemKey = engine.kemKey(engine.random(32));
   const recipient = { keyId: keyIdOf(engine, kemKey.publicKey), publicKey: kemKey.publicKey };
@@ -63,19 +64,13 @@ export async function benchSeal(): Promise<Record<string, number>> {
     }
   }
   const [sealMs, openMs, bareMs] = [median(times.seal), median(times.open), median(times.bare)];
-  return {
+  const figures = {
     'seal.ms': round(sealMs),
     'open.ms': round(openMs),
     'bare.ms': round(bareMs),
     'seal.ratio': round(sealMs / bareMs),
     'open.ratio': round(openMs / bareMs),
   };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
+  const notes = [judge('sealing', figures['seal.ratio'], 1.3), judge('opening', figures['open.ratio'], 1.3)];
+  return { figures, notes };
 }
