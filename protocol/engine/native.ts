@@ -22,6 +22,7 @@ import {
 } from 'node:crypto';
 import { concat, utf8 } from '../bytes.ts';
 import { Problem } from '../problem.ts';
+import { SEED_PREFIX, SPKI_PREFIX } from './der.ts';
 import {
   AEAD_TAG_BYTES,
   type Encapsulation,
@@ -30,8 +31,11 @@ import {
   KEM_PUBLIC_KEY_BYTES,
   type KemKey,
   ML_DSA_65_SIGNATURE_BYTES,
+  SIGNATURE_ALGORITHMS,
   SIGNATURE_PAIR_BYTES,
+  type SignatureAlgorithm,
   type SigningKey,
+  type SingleKey,
   type VerifyingKeys,
 } from './engine.ts';
 import { signingSeeds } from './seeds.ts';
@@ -41,16 +45,12 @@ const ML_KEM_CIPHERTEXT_BYTES = 1088;
 /** The six bytes `\.//^\` (draft-connolly-cfrg-xwing-kem section 5.3). */
 const XWING_LABEL = Buffer.from('5c2e2f2f5e5c', 'hex');
 
-/** DER prefixes that turn raw keys into SubjectPublicKeyInfo and PKCS #8 (RFC 8410, RFC 9881, RFC 9935). */
+/** DER prefixes of the parts of X-Wing (RFC 8410, RFC 9935). */
 const DER = {
   mlKemPublic: Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex'),
   mlKemSeed: Buffer.from('3054020100300b060960864801650304040204428040', 'hex'),
-  mlDsaPublic: Buffer.from('308207b2300b0609608648016503040312038207a100', 'hex'),
-  mlDsaSeed: Buffer.from('3034020100300b06096086480165030403120422' + '8020', 'hex'),
   x25519Public: Buffer.from('302a300506032b656e032100', 'hex'),
   x25519Private: Buffer.from('302e020100300506032b656e04220420', 'hex'),
-  ed25519Public: Buffer.from('302a300506032b6570032100', 'hex'),
-  ed25519Private: Buffer.from('302e020100300506032b657004220420', 'hex'),
 } as const;
 
 /** AES-GCM runs in pieces of this size, so that sealing in place needs no second 5 MiB. */
@@ -85,6 +85,8 @@ export const nativeEngine: Engine = {
   encapsulate: encapsulateXWing,
   signingKey,
   verify: verifyPair,
+  singleKey,
+  verifySingle,
 };
 
 function sha256(...parts: Uint8Array[]): Uint8Array {
@@ -97,11 +99,11 @@ function transform(cipher: { update(data: Uint8Array): Buffer }, input: Uint8Arr
   for (let at = 0; at < input.length; at += PIECE) out.set(cipher.update(input.subarray(at, at + PIECE)), at);
 }
 
-function publicKey(prefix: Buffer, raw: Uint8Array): KeyObject {
+function publicKey(prefix: Uint8Array, raw: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'spki' });
 }
 
-function privateKey(prefix: Buffer, raw: Uint8Array): KeyObject {
+function privateKey(prefix: Uint8Array, raw: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'pkcs8' });
 }
 
@@ -168,29 +170,49 @@ function kemInvalid(what: string, length: number): Problem {
 
 function signingKey(seed: Uint8Array): SigningKey {
   const seeds = signingSeeds(nativeEngine, seed);
-  const mldsa65 = privateKey(DER.mlDsaSeed, seeds.mldsa65);
-  const ed25519 = privateKey(DER.ed25519Private, seeds.ed25519);
+  const mldsa65 = singleKey('ml-dsa-65', seeds.mldsa65);
+  const ed25519 = singleKey('ed25519', seeds.ed25519);
   return {
-    publicKeys: { mldsa65: rawPublic(mldsa65, 1952), ed25519: rawPublic(ed25519, 32) },
-    sign(label, digest) {
-      const context = utf8(label);
-      const lattice = sign(null, digest, { key: mldsa65, context } as never) as Uint8Array;
-      return concat(lattice, sign(null, concat(context, digest), ed25519));
-    },
+    publicKeys: { mldsa65: mldsa65.publicKey, ed25519: ed25519.publicKey },
+    sign: (label, digest) => concat(mldsa65.sign(label, digest), ed25519.sign(label, digest)),
   };
 }
 
 function verifyPair(keys: VerifyingKeys, label: string, digest: Uint8Array, signatures: Uint8Array): boolean {
   if (signatures.length !== SIGNATURE_PAIR_BYTES) return false;
+  const lattice = signatures.subarray(0, ML_DSA_65_SIGNATURE_BYTES);
+  const curve = signatures.subarray(ML_DSA_65_SIGNATURE_BYTES);
+  return (
+    verifySingle('ml-dsa-65', keys.mldsa65, label, digest, lattice) &&
+    verifySingle('ed25519', keys.ed25519, label, digest, curve)
+  );
+}
+
+function singleKey(algorithm: SignatureAlgorithm, seed: Uint8Array): SingleKey {
+  const key = privateKey(SEED_PREFIX[algorithm], seed);
+  return {
+    algorithm,
+    publicKey: rawPublic(key, SIGNATURE_ALGORITHMS[algorithm].publicKeyBytes),
+    sign(label, message) {
+      const context = utf8(label);
+      if (algorithm === 'ed25519') return new Uint8Array(sign(null, concat(context, message), key));
+      return new Uint8Array(sign(null, message, { key, context } as never));
+    },
+  };
+}
+
+function verifySingle(
+  algorithm: SignatureAlgorithm,
+  raw: Uint8Array,
+  label: string,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const { publicKeyBytes, signatureBytes } = SIGNATURE_ALGORITHMS[algorithm];
+  // OpenSSL passes over what follows a key, and takes any bytes of the right length for one: it then answers false.
+  if (raw.length !== publicKeyBytes || signature.length !== signatureBytes) return false;
   const context = utf8(label);
-  try {
-    const mldsa65 = { key: publicKey(DER.mlDsaPublic, keys.mldsa65), context } as never;
-    const ed25519 = publicKey(DER.ed25519Public, keys.ed25519);
-    return (
-      verify(null, digest, mldsa65, signatures.subarray(0, ML_DSA_65_SIGNATURE_BYTES)) &&
-      verify(null, concat(context, digest), ed25519, signatures.subarray(ML_DSA_65_SIGNATURE_BYTES))
-    );
-  } catch {
-    return false;
-  }
+  const key = publicKey(SPKI_PREFIX[algorithm], raw);
+  if (algorithm === 'ed25519') return verify(null, concat(context, message), key, signature);
+  return verify(null, message, { key, context } as never, signature);
 }

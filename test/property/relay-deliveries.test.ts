@@ -15,7 +15,7 @@ import { TmpfsStore } from '../../relay/store/tmpfs.ts';
 import type { Transfer } from '../../relay/store/transfer.ts';
 import { NaiveStore } from '../fixtures/naive-store.ts';
 
-const LIMITS = { leaseMs: 50, leasesPerReader: 2, slotsPerSender: 4 };
+const LIMITS = { leaseMs: 50, leasesPerReader: 2, slotsPerSender: 4, slotsPerZone: { ot: 5, it: 5, management: 5 } };
 /** Enough for every block that is held or still streams, so that only quotas refuse. */
 const SLOTS = 64;
 const BLOCK_BYTES = 64;
@@ -107,7 +107,7 @@ class World {
     const makeId = () => idNumbered(++this.#ids);
     this.blocks = store;
     this.store = new Deliveries(store, LIMITS, makeId, () => {});
-    this.store.adopt(this.now, adopted, ended);
+    this.store.adopt(this.now, adopted, ended, () => 'ot');
   }
 }
 
@@ -121,7 +121,7 @@ function step(world: World, operation: Operation): { actual: unknown; expected: 
       const hash = sha256(block).toString('hex');
       const views = Math.min(operation.views, recipients.length);
       const actual = outcome(() => {
-        const slot = store.admit(sender);
+        const slot = store.admit(now, sender, 'ot');
         slot.bytes.set(block, 0);
         const to = recipients.map((did) => ({ did, ackCommit: commitOf(did) }));
         return store.submit(now, { sender, slot, hash, views, burnAtClaim, ttlMs, recipients: to });

@@ -41,6 +41,26 @@ t.test('what was read stays known over a crash, so that a submit of it again bri
   late.store.close();
 });
 
+t.test('what its sender took back stays so, when a crash comes between the note of it and the burning', async (t) => {
+  const folder = t.testdir();
+  let writesLeft = Number.POSITIVE_INFINITY;
+  const first = start(folder, {
+    write(fd, bytes, position) {
+      if (writesLeft-- <= 0) throw new Error('killed');
+      writeAt(fd, bytes, position);
+    },
+  });
+  submit(first);
+  writesLeft = 1; // the note
+  t.throws(() => first.deliveries.remove(1, SENDER, ID), { message: 'killed' });
+  first.store.close();
+  const next = start(folder, { now: 2 });
+  t.equal(next.deliveries.claim(2, READER, SESSION, 4), undefined);
+  t.match(next.deliveries.status(2, SENDER, ID), { state: 'deleted' });
+  t.same(next.store.count(), { free: 1, used: 0, burning: 0 });
+  next.store.close();
+});
+
 t.test('a file of ends that is damaged, of another boot or of another size is not believed', async (t) => {
   const entry = 2 * ENTRY_BYTES; // the first one written
   type Case = [name: string, spoil: (file: string) => void, boot: Uint8Array, epoch: number];
