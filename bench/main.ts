@@ -40,6 +40,10 @@ async function main(): Promise<number> {
     const { code, figures } = await runParts(wanted, { quick: values.quick ?? false, asked: stop.asked });
     print(figures, values.json ?? false);
     return code;
+  } catch (thrown) {
+    if (!stop.asked.aborted) throw thrown;
+    process.stderr.write('bench: stopped\n');
+    return 1;
   } finally {
     stop.dispose();
   }

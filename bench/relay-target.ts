@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTROL_BYTES, type ControlItem, encodeControl, itemOf, parseControl } from '../protocol/control.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
 import { keyIdOf, openBlock, sealBlock } from '../protocol/envelope.ts';
@@ -24,6 +25,9 @@ import type { LoadClient, Target } from './load.ts';
 const OCTETS = 'application/octet-stream';
 /** How many of a reader's blocks may be on their way or not acknowledged yet. */
 const LEASES = 4;
+/** How often a refused block is offered again, and after what time. A refusal is counted, and there should be none. */
+const ATTEMPTS = 20;
+const RETRY_MS = 100;
 
 export interface RelayTarget extends Target {
   readonly pid: number;
@@ -197,13 +201,14 @@ class RelayPair implements LoadClient {
   async submit(): Promise<void> {
     const { up, senderKey, block } = this.#pair;
     this.#count.setBigUint64(0, this.#count.getBigUint64(0) + 1n);
-    const { status, tail } = await up.ask(
-      { method: 'POST', path: '/v2/inbound', headers: headersFor(senderKey), body: block },
-      CONTROL_BYTES,
-    );
-    if (status === 201) return;
-    this.refusals += 1;
-    throw new Error(`the relay refused a block: status ${status} ${tail.toString('latin1')}`);
+    const request = { method: 'POST', path: '/v2/inbound', headers: headersFor(senderKey), body: block } as const;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { status } = await up.ask(request);
+      if (status === 201) return;
+      this.refusals += 1;
+      await sleep(RETRY_MS);
+    }
+    throw new Error(`the relay refused a block ${ATTEMPTS} times`);
   }
 
   async claim(): Promise<void> {

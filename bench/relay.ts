@@ -60,7 +60,7 @@ export async function benchRelay({ quick, asked }: RelayBenchOptions): Promise<P
         'nginx.group': theirs.group,
         'nginx.cipher': theirs.cipher,
       };
-      return concluded(figures, quick ? [] : await profileRelay(engine, blockBytes));
+      return concluded(figures, quick ? [] : await profileRelay(engine, blockBytes, levels.at(-1)!.sha256));
     } finally {
       other.close();
       await nginx.close();

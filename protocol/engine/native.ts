@@ -16,7 +16,7 @@ import {
   generateKeyPairSync,
   hkdfSync,
   type KeyObject,
-  randomBytes,
+  randomFillSync,
   sign,
   verify,
 } from 'node:crypto';
@@ -51,7 +51,7 @@ const PIECE = 262_144;
 
 export const nativeEngine: Engine = {
   name: 'native',
-  random: (length) => new Uint8Array(randomBytes(length)),
+  random: (length) => randomFillSync(new Uint8Array(length)),
   sha256,
   hkdf: (secret, salt, info, length) => new Uint8Array(hkdfSync('sha256', secret, salt, info, length)),
   aeadSeal(key, iv, aad, plaintext, out) {
