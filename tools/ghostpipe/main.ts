@@ -30,6 +30,11 @@ export const TOOLS: readonly Tool[] = [
     load: () => import('./demo.ts'),
   },
   {
+    name: 'status',
+    summary: 'ask a relay whether it is ready, what it holds, and when each device was last heard',
+    load: () => import('./status.ts'),
+  },
+  {
     name: 'relay',
     link: 'ghostpipe-relay',
     summary: 'run the relay: blocks in, blocks out, nothing kept',
