@@ -1,11 +1,11 @@
 /** Sinks: a folder, a command, standard output; and names from the other side made harmless. */
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import t from 'tap';
 import { ExecSink } from '../../tools/receiver/exec-sink.ts';
-import { FolderSink } from '../../tools/receiver/folder-sink.ts';
+import { FolderSink, type FolderSinkOptions } from '../../tools/receiver/folder-sink.ts';
 import { safeName } from '../../tools/receiver/safe-name.ts';
 import { type ChunkDelivery, type RecordBatch, recordId } from '../../tools/receiver/sink.ts';
 import { StdoutSink } from '../../tools/receiver/stdout-sink.ts';
@@ -35,6 +35,18 @@ function chunks(
     group: { id, index, count: parts.length, wholeSha256 },
     bytes: Buffer.from(text),
   }));
+}
+
+/** A folder sink; whatever it puts into quarantine is written down in `refused`. */
+function folderSink(root: string, options: Partial<FolderSinkOptions> = {}, refused: string[] = []): FolderSink {
+  return new FolderSink({
+    root,
+    journal: `${root}.journal`,
+    now: () => 0,
+    onProgress: () => {},
+    quarantine: (_path, name) => refused.push(name) > 0,
+    ...options,
+  });
 }
 
 const COMMITTED =
@@ -71,7 +83,7 @@ t.test('names from the other side become one plain component', async (t) => {
 
 t.test('readings: one file a block, the same again changes nothing', async (t) => {
   const root = join(t.testdir(), 'out');
-  const sink = new FolderSink(root);
+  const sink = folderSink(root);
   const given = batch('a', Uint8Array.of(0xff));
   const folder = join(root, 'plc-A1', 'readings');
   const name = `${recordId(given, 0)}.jsonl`;
@@ -87,27 +99,27 @@ t.test('readings: one file a block, the same again changes nothing', async (t) =
 
 t.test('what a killed receiver left half written is removed at the next start', async (t) => {
   const root = t.testdir({ 'plc-A1': { readings: { '.a.jsonl.1.tmp': 'half', 'a.jsonl': 'whole' }, files: {} } });
-  new FolderSink(root);
+  folderSink(root);
   t.strictSame(readdirSync(join(root, 'plc-A1', 'readings')), ['a.jsonl']);
 });
 
 t.test('a folder that cannot be written is a failure that may pass', async (t) => {
   const root = t.testdir({ file: '', out: { 'plc-A1': 'no folder', '.incoming': '' } });
-  t.throws(() => new FolderSink(join(root, 'file', 'x')), { code: 'sink-failed' });
-  const sink = new FolderSink(join(root, 'out'));
+  t.throws(() => folderSink(join(root, 'file', 'x')), { code: 'sink-failed' });
+  const sink = folderSink(join(root, 'out'));
   await t.rejects(sink.commitRecords(batch('a')), { code: 'sink-failed' });
   await t.rejects(sink.commitChunk(chunks(['a'])[0]!), { code: 'sink-failed' });
 });
 
 t.test('a file appears whole, whatever the order of its chunks, and once', async (t) => {
   const root = t.testdir();
-  const sink = new FolderSink(root);
-  const parts = chunks(['one,', 'two,', 'three']);
+  const sink = folderSink(root);
+  const parts = chunks(['one,', 'two,', 'end']);
   const files = join(root, 'plc-A1', 'files');
   t.strictSame([await sink.commitChunk(parts[2]!), await sink.commitChunk(parts[0]!)], [false, false]);
   t.notOk(existsSync(files));
   t.equal(await sink.commitChunk(parts[1]!), true);
-  t.equal(readFileSync(join(files, 'recipe.csv'), 'utf8'), 'one,two,three');
+  t.equal(readFileSync(join(files, 'recipe.csv'), 'utf8'), 'one,two,end');
   for (const part of parts) t.equal(await sink.commitChunk(part), true, 'again');
   t.strictSame(readdirSync(files), ['recipe.csv']);
   const [group] = readdirSync(join(root, '.incoming'));
@@ -116,14 +128,13 @@ t.test('a file appears whole, whatever the order of its chunks, and once', async
 
 t.test('a crash while the file gets its name gives it no second one', async (t) => {
   const root = t.testdir();
-  const sink = new FolderSink(root);
+  const sink = folderSink(root);
   const [first, second] = chunks(['one,', 'two']);
   await sink.commitChunk(first!);
   await sink.commitChunk(second!);
   const incoming = join(root, '.incoming', readdirSync(join(root, '.incoming'))[0]!);
   // Back to the moment before "whole" was written: the name is given, the joined file still there.
   rmSync(join(incoming, 'whole'));
-  for (const part of [first!, second!]) writeFileSync(join(incoming, String(part.group.index)), part.bytes);
   linkSync(join(root, 'plc-A1', 'files', 'recipe.csv'), join(incoming, 'joined'));
   t.equal(await sink.commitChunk(second!), true);
   t.strictSame(readdirSync(join(root, 'plc-A1', 'files')), ['recipe.csv']);
@@ -131,7 +142,7 @@ t.test('a crash while the file gets its name gives it no second one', async (t) 
 
 t.test('nothing is ever replaced: a second file of a name gets another', async (t) => {
   const root = t.testdir({ 'plc-A1': { files: {} } });
-  const sink = new FolderSink(root);
+  const sink = folderSink(root);
   symlinkSync('nowhere', join(root, 'plc-A1', 'files', 'recipe.csv.1'));
   for (const id of ['x', 'y', 'z']) await sink.commitChunk(chunks([`text ${id}`], { id })[0]!);
   const files = join(root, 'plc-A1', 'files');
@@ -143,7 +154,7 @@ t.test('nothing is ever replaced: a second file of a name gets another', async (
 
 t.test('a file that is not what was announced, and groups that cannot be, are refused for good', async (t) => {
   const root = t.testdir();
-  const sink = new FolderSink(root);
+  const sink = folderSink(root);
   const [first, second] = chunks(['one,', 'two'], { sha256: seedOf('other') });
   t.equal(await sink.commitChunk(first!), false);
   await t.rejects(sink.commitChunk(second!), { name: 'SinkRefusal' });
@@ -159,7 +170,7 @@ t.test('a file that is not what was announced, and groups that cannot be, are re
 
 t.test('two senders with one group id do not meet', async (t) => {
   const root = t.testdir();
-  const sink = new FolderSink(root);
+  const sink = folderSink(root);
   const [first, second] = chunks(['one,', 'two']);
   t.equal(await sink.commitChunk(first!), false);
   t.equal(await sink.commitChunk({ ...second!, sender: 'plc-A2' }), false);
@@ -167,7 +178,8 @@ t.test('two senders with one group id do not meet', async (t) => {
 
 t.test('a command: 0 commits, 65 refuses for good, all else is for later', async (t) => {
   const folder = t.testdir();
-  const run = (command: string) => new ExecSink(`cd '${folder}' && ${command}`);
+  const never = new AbortController().signal;
+  const run = (command: string) => new ExecSink(`cd '${folder}' && ${command}`, never);
   process.env.GHOSTPIPE_KEY = 'pgp_secret';
   t.teardown(() => {
     delete process.env.GHOSTPIPE_KEY;

@@ -79,8 +79,13 @@ export async function runCommand(
 function report(name: string, problem: Problem, json: boolean): number {
   process.stderr.write(`${name}: ${problem.detail} [${problem.code}]\n  ${problem.mend}\n`);
   if (json) printJson({ ok: false, code: problem.code, detail: problem.detail, mend: problem.mend });
-  if (problem.code === 'usage') return EXIT.usage;
-  return COULD_NOT_RUN.includes(problem.code) ? EXIT.couldNotRun : EXIT.failed;
+  return exitCodeOf(problem);
+}
+
+/** The exit code of a command that ends with `problem`. */
+export function exitCodeOf({ code }: Problem): number {
+  if (code === 'usage') return EXIT.usage;
+  return COULD_NOT_RUN.includes(code) ? EXIT.couldNotRun : EXIT.failed;
 }
 
 /** One JSON object on one line of stdout. */

@@ -67,6 +67,12 @@ export class Directory {
     return true;
   }
 
+  /** Takes the roster of a device folder that was read again, which may well be older than the one that is known. */
+  acceptEnrolled(bytes: Uint8Array): void {
+    const { version } = openRoster(this.#engine, bytes, { ...this.#trust, minVersion: 0 });
+    if (version > this.#roster.version) this.acceptRoster(bytes);
+  }
+
   /** Takes what the relay says of `did`; refuses anything that does not verify or is older than what was seen. */
   acceptPeer(did: string, answer: Json): void {
     this.#peer(did); // recalls the generation that was seen before a restart

@@ -10,9 +10,12 @@ const EX_DATAERR = 65;
 
 export class ExecSink implements Sink {
   readonly #command: string;
+  readonly #signal: AbortSignal;
 
-  constructor(command: string) {
+  /** `signal` kills a command that runs: its block stays at the relay. */
+  constructor(command: string, signal: AbortSignal) {
     this.#command = command;
+    this.#signal = signal;
   }
 
   async commitRecords(batch: RecordBatch): Promise<void> {
@@ -26,6 +29,10 @@ export class ExecSink implements Sink {
     throw new SinkRefusal('a command takes readings, not files; use --output DIR');
   }
 
+  tend(): readonly string[] {
+    return [];
+  }
+
   async close(): Promise<void> {}
 
   #run(input: string, sender: string): Promise<number | string> {
@@ -33,6 +40,8 @@ export class ExecSink implements Sink {
       const { GHOSTPIPE_KEY: _secret, ...environment } = process.env;
       const child = spawn('/bin/sh', ['-c', this.#command], {
         stdio: ['pipe', 'inherit', 'inherit'],
+        signal: this.#signal,
+        killSignal: 'SIGKILL',
         env: { ...environment, GHOSTPIPE_SENDER: sender },
       });
       child.on('error', (error) => reject(new Problem('sink-failed', `the command cannot start (${error.message})`)));
