@@ -116,16 +116,19 @@ t.test('duplicates and replays are said once a minute and all counted', async (t
   t.match(continuity.counters, { duplicates: 5, replays: 5 });
 });
 
-t.test('an intake reports a run that was never seen, and a hole that an idle block leaves no doubt about', async (t) => {
-  const receiver = makeReceiver(t);
-  const intake = receiver.intake();
-  const take = (block: Uint8Array) => intake.take(block, lease(block));
-  await take(seal(receiver, { type: 'idle', previousRun: run(4) }, encodeIdle(IDLE)));
-  t.match(receiver.log.at(-1), 'plc goes on from a run that was never seen here');
-  await take(seal(receiver, { type: 'idle', blockSeq: 1, firstRecord: 2 }, encodeIdle(IDLE)));
-  t.equal(receiver.log.at(-1), 'said records 0 to 1 of the stream of plc are missing');
-  t.match(intake.counters, { brokenRuns: 1, missingRecords: 2, missingBlocks: 0, idleBlocks: 2 });
-});
+t.test(
+  'an intake reports a run that was never seen, and a hole that an idle block leaves no doubt about',
+  async (t) => {
+    const receiver = makeReceiver(t);
+    const intake = receiver.intake();
+    const take = (block: Uint8Array) => intake.take(block, lease(block));
+    await take(seal(receiver, { type: 'idle', previousRun: run(4) }, encodeIdle(IDLE)));
+    t.match(receiver.log.at(-1), 'plc goes on from a run that was never seen here');
+    await take(seal(receiver, { type: 'idle', blockSeq: 1, firstRecord: 2 }, encodeIdle(IDLE)));
+    t.equal(receiver.log.at(-1), 'said records 0 to 1 of the stream of plc are missing');
+    t.match(intake.counters, { brokenRuns: 1, missingRecords: 2, missingBlocks: 0, idleBlocks: 2 });
+  },
+);
 
 t.test('what cannot be opened leaves evidence: who, why, and the block itself', async (t) => {
   const receiver = makeReceiver(t);
@@ -136,7 +139,13 @@ t.test('what cannot be opened leaves evidence: who, why, and the block itself', 
   const unknown = seal(receiver, { senderDigest: stranger.digest }, new Uint8Array(0), { signer: stranger.signer });
   for (const block of [changed, unknown]) await intake.take(block, lease(block));
   const entries = kept(receiver);
-  t.strictSame(entries.names, [1, 2].flatMap((number) => [`0000000${number}-${toHex(TRANSFER)}.block`, `0000000${number}-${toHex(TRANSFER)}.json`]));
+  t.strictSame(
+    entries.names,
+    [1, 2].flatMap((number) => [
+      `0000000${number}-${toHex(TRANSFER)}.block`,
+      `0000000${number}-${toHex(TRANSFER)}.json`,
+    ]),
+  );
   t.match(entries.read(1), { time: '1970-01-01T00:00:05.000Z', code: 'cannot-open', sender: null });
   t.match(entries.read(3), { code: 'unknown-sender', sender: stranger.did, detail: /\[sender-unknown\]/ });
   t.ok(Buffer.from(changed).equals(readFileSync(join(receiver.folder, 'quarantine', entries.names[0]!))), 'as it came');
