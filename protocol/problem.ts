@@ -153,6 +153,10 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Mend the place that the readings go to; the block stays at the relay until it works.',
   },
+  'state-failed': {
+    status: 0,
+    mend: 'Make the state folder writable and give it room; nothing is acknowledged or let go of meanwhile.',
+  },
   'spool-full': { status: 0, mend: 'Mend the link or the receiver; the sender holds as many records as it may.' },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;

@@ -51,6 +51,16 @@ export function writeFileAtomic(path: string, bytes: Uint8Array | string, mode =
   syncPath(folder);
 }
 
+/** `writeFileAtomic` for what a client remembers; refuses `state-failed`. */
+export function writeStateFile(path: string, bytes: Uint8Array | string): void {
+  try {
+    writeFileAtomic(path, bytes);
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    throw new Problem('state-failed', `${path} cannot be written (${code ?? message})`);
+  }
+}
+
 /** Removes what `writeFileAtomic` left half written in `folder` when its process was killed. */
 export function removeTemporaries(folder: string): void {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;

@@ -37,7 +37,7 @@ export class Downlink {
   /** Acks, rejects and receipts that the relay has not answered yet. */
   #pending: ControlItem[] = [];
   readonly #renewal: Renewal;
-  /** Of this start, or since the last claim that broke: the relay then gives again at once what it had leased. */
+  /** Of this start, or since a claim or its block failed: the relay then gives again at once what it had leased. */
   #sessionId: Uint8Array;
 
   constructor(options: DownlinkOptions) {
@@ -73,10 +73,11 @@ export class Downlink {
     const { relay, intake, newSessionId, blockBytes, clock } = this.#options;
     const session = { type: 'session', sessionId: this.#sessionId, maxLeases: 1 } as const;
     const { fits, left } = fillControl([session, ...this.#pending]);
-    const { block, items } = await relay.claim(fits, blockBytes).catch((thrown: unknown) => {
+    const getAgain = (thrown: unknown): never => {
       this.#sessionId = newSessionId();
       throw thrown;
-    });
+    };
+    const { block, items } = await relay.claim(fits, blockBytes).catch(getAgain);
     this.#pending = left;
     this.answeredMs = clock.now();
     this.#reportRefusals(items);
@@ -86,7 +87,7 @@ export class Downlink {
     }
     const lease = itemOf(items, 'lease');
     if (!lease) throw new Problem('relay-answer-invalid', 'a claim was answered by neither a lease nor a cover');
-    this.#pending.push(...(await intake.take(block, lease)));
+    this.#pending.push(...(await intake.take(block, lease).catch(getAgain)));
     return true;
   }
 

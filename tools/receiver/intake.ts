@@ -9,7 +9,7 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { type OpenedBlock, openBlock } from '../../protocol/envelope.ts';
 import { didOf } from '../../protocol/identity.ts';
 import { type DataRecord, parseFileChunk, parseIdle, parseRecords } from '../../protocol/payload.ts';
-import { asProblem, Problem, type RejectCode, rejectCodeOf } from '../../protocol/problem.ts';
+import { asProblem, Problem, type ProblemCode, type RejectCode, rejectCodeOf } from '../../protocol/problem.ts';
 import { MAX_RECEIPT_REJECTS } from '../../protocol/receipt.ts';
 import { routeOf, sendersTo } from '../../protocol/roster.ts';
 import { streamId } from '../../protocol/stream.ts';
@@ -49,6 +49,15 @@ export interface IntakeCounters {
   files: number;
   rejects: number;
 }
+
+/** What may keep a block from being opened now, while another try may do it. */
+const NOT_OF_THE_BLOCK: readonly ProblemCode[] = [
+  'internal',
+  'state-failed',
+  'relay-unreachable',
+  'pin-mismatch',
+  'tls-group',
+];
 
 /** A lease as the relay gave it. */
 export type Lease = Extract<ControlItem, { type: 'lease' }>;
@@ -219,7 +228,7 @@ export class Intake {
   }
 
   #cannotOpen(problem: Problem, block: Uint8Array, lease: Lease, sender: Uint8Array | undefined): ControlItem[] {
-    if (problem.code === 'internal' || problem.code === 'relay-unreachable') throw problem;
+    if (NOT_OF_THE_BLOCK.includes(problem.code)) throw problem;
     if (problem.code === 'hash-mismatch') {
       this.#options.notices.problem(problem);
       return []; // damaged on the way: the lease ends and the relay gives it again

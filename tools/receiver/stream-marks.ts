@@ -15,7 +15,7 @@ import { check, integer, list, type Of, object, oneOf, text } from '../../protoc
 import { version1 } from '../../protocol/shapes.ts';
 import { runStartedMs } from '../../protocol/stream.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
-import { readFileBounded, writeFileAtomic } from '../lib/files.ts';
+import { readFileBounded, writeStateFile } from '../lib/files.ts';
 
 const LIMIT = 1_048_576;
 /** Runs whose blocks may still come in, late. */
@@ -106,7 +106,7 @@ export class StreamMark {
     return this.#serial;
   }
 
-  /** Makes the mark durable. Refuses `sink-failed` when it cannot: nothing is acknowledged then. */
+  /** Makes the mark durable. Refuses `state-failed` when it cannot: nothing is acknowledged then. */
   save(): void {
     for (const mark of this.#open) boundPieces(mark);
     const file: MarkFile = {
@@ -120,12 +120,7 @@ export class StreamMark {
       })),
       closed: this.#closed,
     };
-    try {
-      writeFileAtomic(this.#path, canonicalText(file));
-    } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      throw new Problem('sink-failed', `the stream mark ${this.#path} cannot be written (${code})`);
-    }
+    writeStateFile(this.#path, canonicalText(file));
   }
 
   #find(run: Uint8Array): RunMark | undefined {
