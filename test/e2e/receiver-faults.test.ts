@@ -160,7 +160,7 @@ function movableClock(plant: Plant) {
   const set = (offset: string): void => writeFileSync(file, offset);
   set('+0d');
   const env = { FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1', TZ: 'UTC' };
-  return { set, options: { through: ['faketime', '-f', '+0d'], env } };
+  return { set, options: { through: ['faketime', '-f', '+0d', 'env', '-u', 'FAKETIME'], env } };
 }
 
 t.test('clocks that jump by a day change the times that are shown, and nothing else', async (t) => {
