@@ -1,4 +1,4 @@
-/** Faults of a receiver's host, with real processes: killed at any step, disks that are full, clocks that jump. */
+/** Faults of a receiver's host, with real processes: killed at any step, and disks that are full. */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { lastJson, type Running, until } from '../fixtures/clients.ts';
-import { endsWith, feed, introduceReceiver, linesOf, makePlant, type Plant, readings } from '../fixtures/flow.ts';
+import { endsWith, feed, introduceReceiver, linesOf, makePlant, readings } from '../fixtures/flow.ts';
 
 t.setTimeout(180_000);
 
@@ -152,42 +152,4 @@ t.test('a full disk of the marks: nothing is acknowledged until it has room', NE
   receiver.child.kill('SIGTERM');
   await endsWith(t, receiver, 0);
   t.strictSame(readingsIn(t, output), readings(10));
-});
-
-/** Options under which the wall clock of a process is what `set` says; its monotonic clock stays. */
-function movableClock(plant: Plant) {
-  const file = plant.path('wall-clock');
-  const set = (offset: string): void => writeFileSync(file, offset);
-  set('+0d');
-  const env = { FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1', TZ: 'UTC' };
-  return { set, options: { through: ['faketime', '-f', '+0d', 'env', '-u', 'FAKETIME'], env } };
-}
-
-t.test('clocks that jump by a day change the times that are shown, and nothing else', async (t) => {
-  const plant = await makePlant(t);
-  const clock = movableClock(plant);
-  const receiver = plant.receiver(['--json', '--count', '5'], clock.options); // faketime hands no signal on
-  const sender = plant.sender(['--stdin', '--json'], clock.options);
-  const sent = readings(5);
-  for (const [i, offset] of ['+0d', '+1d', '-1d', '+2d', '-400d'].entries()) {
-    clock.set(offset);
-    feed(sender, [sent[i]!]);
-    await until(
-      offset,
-      () => linesOf(receiver.stdout()).length > i,
-      () => receiver.stderr() + sender.stderr(),
-    );
-  }
-  sender.child.stdin!.end();
-  await endsWith(t, sender, 0);
-  await endsWith(t, receiver, 0);
-  const shown = linesOf(receiver.stdout()).map((line) => JSON.parse(line));
-  t.match(shown.pop(), { ok: true, records: 5, duplicates: 0, rejects: 0, missingBlocks: 0, failedSlots: 0 });
-  t.strictSame(
-    shown.map(({ data }) => data),
-    sent,
-  );
-  const days = shown.map(({ time }) => Date.parse(time) / 86_400_000);
-  for (const [i, offset] of [1, -1, 2, -400].entries()) t.ok(Math.abs(days[i + 1]! - days[0]! - offset) < 0.5, 'shown');
-  t.match(lastJson(sender.stdout()), { ok: true, delivered: 5, receiptsRefused: 0 });
 });

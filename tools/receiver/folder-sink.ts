@@ -123,7 +123,7 @@ function giveUp(file: IncomingFile, name: string): string[] {
   if (file.look() <= LOOKS) return [];
   const { isWhole, chunks } = file;
   file.remove();
-  return isWhole ? [] : [`${name} got no chunk for a week and is given up: ${chunks} chunks had come and are removed`];
+  return isWhole ? [] : [`the file ${name} got no chunk for a week and is given up: ${chunks} of its chunks had come`];
 }
 
 /**
