@@ -79,7 +79,10 @@ export const PROBLEMS = {
     status: 503,
     mend: 'Wait for Retry-After; every slot of the relay holds a block that is not delivered yet.',
   },
-  'quota-exceeded': { status: 503, mend: 'Wait for Retry-After; this device holds as many slots as it may.' },
+  'quota-exceeded': {
+    status: 503,
+    mend: 'Wait for Retry-After; this device, or its zone, holds as many as it may.',
+  },
   'no-recipient': {
     status: 409,
     mend: 'Start the receiver: no stanza belongs to a device that is registered at the relay now.',

@@ -14,7 +14,7 @@ export interface Conduit {
   readonly config: RelayConfig;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** 16 random bytes of this run: a new value tells clients that what was held is gone. */
+  /** 16 random bytes: a new value tells clients that what was held may be gone. */
   readonly epoch: Uint8Array;
   readonly roster: RosterStore;
   readonly registry: Registry;

@@ -1,6 +1,7 @@
 /** Counters and gauges in OpenMetrics text. No label names a device, a transfer or anything of a payload. */
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { ProblemCode } from '../protocol/problem.ts';
+import type { DropReason } from './connections.ts';
 import type { DeliveryEvent } from './store/event.ts';
 
 /** What gauges show at the moment of asking; zeros while the relay serves no site. */
@@ -22,6 +23,12 @@ export interface Metrics {
   repeated(): void;
   /** Counts a refusal, of a call or of an item in a control frame. */
   refusal(code: ProblemCode): void;
+  /** Counts a failed attempt of a caller that proved nothing. */
+  failure(): void;
+  /** Counts an attempt that was refused unread, since its source had failed too often. */
+  throttled(): void;
+  /** Counts a connection that was dropped to keep within the limits. */
+  dropped(reason: DropReason): void;
 }
 
 /** Metrics of their own registry; `levels` is asked at each exposition. */
@@ -47,6 +54,22 @@ export function makeMetrics(levels: () => Levels): Metrics {
     name: 'ghostpipe_refusals_total',
     help: 'Refused calls and items, by problem code.',
     labelNames: ['code'],
+    registers,
+  });
+  const failures = new Counter({
+    name: 'ghostpipe_failed_attempts_total',
+    help: 'Requests and connections of callers that proved nothing.',
+    registers,
+  });
+  const throttled = new Counter({
+    name: 'ghostpipe_throttled_total',
+    help: 'Attempts refused unread, since their source had failed too often.',
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'ghostpipe_connections_dropped_total',
+    help: 'Connections dropped because a peer (share) or the listener (full) had too many.',
+    labelNames: ['reason'],
     registers,
   });
   new Gauge({
@@ -84,5 +107,8 @@ export function makeMetrics(levels: () => Levels): Metrics {
     cover: () => covers.inc(),
     repeated: () => repeats.inc(),
     refusal: (code) => refusals.inc({ code }),
+    failure: () => failures.inc(),
+    throttled: () => throttled.inc(),
+    dropped: (reason) => dropped.inc({ reason }),
   };
 }

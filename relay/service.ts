@@ -27,6 +27,7 @@ import { submitRoutes } from './routes/submit.ts';
 import { Deliveries } from './store/deliveries.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
+import { Strangers } from './strangers.ts';
 import { readVersion } from './version.ts';
 
 /** How often states are brought up to date while nobody calls. */
@@ -70,6 +71,8 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
 
   // 2. The calls, and the listeners that serve them.
   const health = () => healthOf(config.name, version, now() - startedMs, conduit);
+  const { failuresPerMinute } = config.limits;
+  const strangers = new Strangers({ failuresPerMinute, log, metrics, now });
   const routes: Route[] = [...monitorRoutes(health, metrics), ...(conduit ? siteRoutes(conduit) : [])];
   const listeners = await openAll(
     config.listeners.map((listener) => ({
@@ -83,14 +86,18 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
       version,
       log,
       metrics,
+      strangers,
     })),
   ).catch((thrown) => {
     conduit?.stop();
     throw thrown;
   });
 
-  // 3. Time passes for waiting blocks although nobody calls.
-  const timer = setInterval(() => conduit?.deliveries.settle(now()), SETTLE_MS);
+  // 3. Time passes although nobody calls.
+  const timer = setInterval(() => {
+    conduit?.deliveries.settle(now());
+    strangers.settle();
+  }, SETTLE_MS);
   timer.unref();
   const places = listeners.map(({ close: _, ...place }) => place);
   log.info({ name: config.name, listeners: places, pin: identity.tls.pin }, 'listening');
@@ -122,11 +129,10 @@ async function makeConduit(
   { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
 ): Promise<Conduit> {
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
-  const { store, adopted, close } = await openStore(config.store, roster.current.profile.blockSize, (finding) =>
-    log.warn(finding, 'store'),
-  );
-  const { leaseSeconds, leasesPerReader, slotsPerSender } = config.limits;
-  const limits = { leaseMs: leaseSeconds * 1000, leasesPerReader, slotsPerSender };
+  const { blockSize } = roster.current.profile;
+  const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
+  const { store, adopted, ended, epoch, close } = opened;
+  const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const deliveries = new Deliveries(
     store,
     limits,
@@ -137,14 +143,14 @@ async function makeConduit(
       onDelivery?.(event);
     },
   );
-  deliveries.adopt(now(), adopted);
+  deliveries.adopt(now(), adopted, ended, (did) => roster.member(did)?.zone);
   if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
   const conduit: Conduit = {
     engine,
     config,
     log,
     metrics,
-    epoch: engine.random(16),
+    epoch,
     roster,
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
     store,

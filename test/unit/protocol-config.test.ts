@@ -28,8 +28,11 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       leaseSeconds: 60,
       leasesPerReader: 4,
       slotsPerSender: 64,
+      slotsPerZone: { ot: 4096, it: 4096, management: 4096 },
       bodySeconds: 60,
       connections: 512,
+      connectionsPerPeer: 128,
+      failuresPerMinute: 60,
     },
     logLevel: 'info',
   });
@@ -44,11 +47,12 @@ t.test('what is written counts', async (t) => {
     site: { siteId: '0'.repeat(32), operatorKeyHash: `sha256/${'A'.repeat(43)}`, rosterFile: 'roster.json' },
     listeners: [health],
     store: { slots: 8 },
-    limits: { leaseSeconds: 5 },
+    limits: { leaseSeconds: 5, slotsPerZone: { it: 2 } },
     logLevel: 'debug',
   };
   const config = parseRelayConfig(written);
-  t.match(config, { ...written, limits: { leaseSeconds: 5, maxTtlSeconds: 86_400, slotsPerSender: 8 } });
+  const slotsPerZone = { ot: 4096, it: 2, management: 4096 };
+  t.match(config, { ...written, limits: { leaseSeconds: 5, maxTtlSeconds: 86_400, slotsPerSender: 8, slotsPerZone } });
 });
 
 t.test('an unknown or wrong key is refused with its place', async (t) => {
@@ -58,6 +62,7 @@ t.test('an unknown or wrong key is refused with its place', async (t) => {
   t.equal(refusedAt({ listeners, colour: 'red' }), 'colour');
   t.equal(refusedAt({ listeners, mode: 'cloud' }), 'mode');
   t.equal(refusedAt({ listeners, limits: { leaseSeconds: 0 } }), 'limits.leaseSeconds');
+  t.equal(refusedAt({ listeners, limits: { slotsPerZone: { ot: 0 } } }), 'limits.slotsPerZone.ot');
   t.equal(refusedAt({ listeners, licenceKey: 'abc' }), 'licenceKey');
   t.equal(refusedAt({ listeners: [{ ...health, port: 65_536 }] }), 'listeners[0].port');
   t.equal(refusedAt({ listeners: [{ ...health, address: 'localhost' }] }), 'listeners[0].address');

@@ -8,7 +8,7 @@ import { Directory } from './directory.ts';
 import { Membership } from './membership.ts';
 import { configFolder, deviceFolder, stateFolder } from './paths.ts';
 import { type Profile, readProfile } from './profile.ts';
-import { RelayClient } from './relay-client.ts';
+import { idleTimeoutFor, RelayClient } from './relay-client.ts';
 
 /** Options that sender and receiver have in common. */
 export const CLIENT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -55,7 +55,11 @@ export function openClient(engine: Engine, args: Arguments): Client {
   let { profile, enrolment } = readSetup(engine, args);
   const state = join(args.text('state-dir') ?? stateFolder(), profile.siteId, enrolment.device.name);
   const directory = new Directory(engine, profile, state, enrolment.rosterBytes);
-  const relay = new RelayClient(peerSettings(profile, enrolment));
+  const relay = new RelayClient({
+    ...peerSettings(profile, enrolment),
+    maxSockets: 1, // a client does one thing at a time: a second connection would only cost one more slot when both die
+    idleTimeoutMs: idleTimeoutFor(directory.roster.profile.intervalMs),
+  });
   const membership = new Membership(relay, enrolment, directory);
   return {
     engine,

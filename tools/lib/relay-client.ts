@@ -11,6 +11,15 @@ const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 const JSON_LIMIT = 65_536;
 const IDLE_TIMEOUT_MS = 30_000;
+/** However short the interval, a relay under load gets this long to say something. */
+const LEAST_IDLE_TIMEOUT_MS = 5_000;
+/** Of an interval: the rest is for noticing, so that a dead connection costs one slot and not the next one too. */
+const IDLE_PART_OF_INTERVAL = 0.8;
+
+/** How long a client with one exchange an interval waits for a byte: less than its interval, within 5 and 30 s. */
+export function idleTimeoutFor(intervalMs: number): number {
+  return Math.max(LEAST_IDLE_TIMEOUT_MS, Math.min(IDLE_TIMEOUT_MS, intervalMs * IDLE_PART_OF_INTERVAL));
+}
 
 interface Request {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -34,7 +43,7 @@ export interface RelayClientOptions {
   readonly apiKey?: string;
   /** Connections kept open: one for each exchange that may run at the same time. */
   readonly maxSockets?: number;
-  /** No byte in either direction for this long ends a request; 30 s when left out. */
+  /** No byte in either direction for this long ends a request, or an attempt to connect; 30 s when left out. */
   readonly idleTimeoutMs?: number;
 }
 
@@ -50,7 +59,7 @@ export class RelayClient {
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
     this.#maxSockets = options.maxSockets ?? 2;
     this.#peer = peerOf(options.url, options.pins);
-    this.#agent = pinnedAgent(this.#peer, this.#maxSockets);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
   }
 
@@ -58,7 +67,7 @@ export class RelayClient {
   use(options: Pick<RelayClientOptions, 'url' | 'pins' | 'apiKey'>): void {
     this.#agent.destroy();
     this.#peer = peerOf(options.url, options.pins);
-    this.#agent = pinnedAgent(this.#peer, this.#maxSockets);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
   }
 
