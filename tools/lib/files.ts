@@ -70,7 +70,7 @@ export function removeTemporaries(folder: string): void {
 }
 
 /** Makes a file's content, or the names in a folder, survive a power cut. */
-export function syncPath(path: string): void {
+export function syncPath(path: string | Buffer): void {
   const file = openSync(path, 'r');
   try {
     fsyncSync(file);

@@ -9,7 +9,7 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import { itemOf } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { didOf } from '../../protocol/identity.ts';
-import type { SourceState } from '../../protocol/payload.ts';
+import type { IdleReport, SourceState } from '../../protocol/payload.ts';
 import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
 import { toHex } from '../../protocol/text.ts';
@@ -18,7 +18,9 @@ import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
 import { type Clock, slots } from '../lib/slot-clock.ts';
-import type { Batch, Outbox } from './outbox.ts';
+import type { Admission } from './admission.ts';
+import type { Batch } from './batch.ts';
+import type { Outbox } from './outbox.ts';
 import type { OutgoingBlock, Sealer } from './sealer.ts';
 
 /** A block counts as lost this long after its time to live. */
@@ -29,6 +31,7 @@ export interface UplinkOptions {
   readonly relay: RelayClient;
   readonly membership: Membership;
   readonly directory: Directory;
+  readonly admission: Admission;
   readonly outbox: Outbox;
   readonly sealer: Sealer;
   readonly streamId: Uint8Array;
@@ -38,6 +41,8 @@ export interface UplinkOptions {
   readonly intervalMs: number;
   readonly ttlSeconds: number;
   readonly clock: Clock;
+  /** Wall time in ms, told to receivers and never decided by. */
+  readonly wallMs: () => number;
   /** What the source is doing now, told in idle blocks. */
   readonly sourceState: () => SourceState;
   /** Called with each problem met; the uplink goes on. */
@@ -102,6 +107,7 @@ export class Uplink {
       if (missing.length > 0)
         throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
       await this.#exchange();
+      outbox.settle();
     } catch (thrown) {
       const problem = asProblem(thrown);
       this.#renewal.noteRefusal(problem);
@@ -128,11 +134,22 @@ export class Uplink {
   }
 
   #sealNext(): PendingBlock {
-    const { outbox, sealer, sourceState } = this.#options;
+    const { admission, outbox, sealer } = this.#options;
+    admission.flush();
     const batch = outbox.nextBatch(sealer.room);
-    const block = sealer.seal(batch, outbox, sourceState());
-    outbox.markSent(block.blockSeq, batch);
-    return { batch, block };
+    const blockSeq = outbox.take(batch);
+    return { batch, block: sealer.seal(batch, blockSeq, outbox.nextSeq, () => this.#report()) };
+  }
+
+  /** What an idle block says. */
+  #report(): IdleReport {
+    const { outbox, sourceState, wallMs } = this.#options;
+    const oldest = outbox.oldestMs;
+    return {
+      sourceState: sourceState(),
+      backlogRecords: Math.min(outbox.size, 0xffff_ffff),
+      backlogAgeMs: oldest === null ? 0 : Math.max(0, Math.trunc(wallMs()) - oldest),
+    };
   }
 
   /**
@@ -156,7 +173,7 @@ export class Uplink {
       if (!equalBytes(receipt.senderDigest, membership.device.digest) || !equalBytes(receipt.streamId, streamId)) {
         throw new Problem('receipt-invalid', 'a delivery receipt is for another sender or stream');
       }
-      if (!equalBytes(receipt.run, run)) return; // of an earlier start: nothing of it is held any more
+      if (!equalBytes(receipt.run, run)) return; // of an earlier run: nothing of it is held any more
       outbox.confirm(receipt);
       this.counters.receipts += 1;
     } catch (thrown) {
