@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { startRelay } from '../../relay/service.ts';
-import { addProfile, lastJson, textOf, until } from '../fixtures/clients.ts';
+import { addProfile, figuresOf, lastJson, textOf, until } from '../fixtures/clients.ts';
 import {
   endsWith,
   feed,
@@ -19,17 +19,6 @@ import {
 import { listenForNotices } from '../fixtures/notify-socket.ts';
 
 t.setTimeout(120_000);
-
-/** The figures at the address that a client said on stderr. */
-async function figuresOf(stderr: string): Promise<Record<string, number>> {
-  const [, url] = /metrics at (http:\S+)/.exec(stderr)!;
-  const answer = await fetch(url!);
-  const text = await answer.text();
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return Object.fromEntries(
-    lines.map((line) => [line.split(' ')[0]!.replace('ghostpipe_receiver_', ''), Number(line.split(' ')[1])]),
-  );
-}
 
 t.test('a service manager hears READY, signs of life while slots go on, RELOADING and STOPPING', async (t) => {
   const plant = await makePlant(t);
@@ -87,7 +76,7 @@ t.test('figures on loopback: what came, what failed, how old the last exchange i
   const sender = plant.sender(['--stdin']);
   feed(sender, readings(5));
   await until('the readings', () => linesOf(receiver.stdout()).length === 5, receiver.stderr);
-  const figures = await figuresOf(receiver.stderr());
+  const figures = await figuresOf(receiver);
   t.match(figures, {
     records_total: 5,
     missing_records: 0,
@@ -252,7 +241,7 @@ t.test('a receiver that was suspended makes up for no slot', async (t) => {
   const plant = await makePlant(t);
   const receiver = plant.receiver(['--metrics', '0']);
   await until('the receiver', () => receiver.stderr().includes('waits for readings'), receiver.stderr);
-  const covers = async (): Promise<number> => (await figuresOf(receiver.stderr())).covers_total!;
+  const covers = async (): Promise<number> => (await figuresOf(receiver)).covers_total!;
   receiver.child.kill('SIGSTOP');
   await sleep(3000);
   const before = performance.now();
