@@ -51,6 +51,7 @@ const COULD_NOT_RUN: readonly ProblemCode[] = [
   'key-missing',
   'identity-missing',
   'permissions-open',
+  'spool-in-use',
   'file-invalid',
 ];
 

@@ -68,9 +68,11 @@ export function spanOf(entry: SpoolEntry): number {
   return entry.kind === 'file' ? entry.count : 1;
 }
 
-/** Bytes that a record of `length` bytes takes in a segment. */
-export function sealedBytes(length: number): number {
-  return HEAD_BYTES + 9 + length + AEAD_TAG_BYTES;
+/** Bytes that an entry takes in a segment. */
+export function sealedBytes(entry: SpoolEntry): number {
+  const { kind } = entry;
+  const plain = kind === 'record' ? 9 + entry.bytes.length : 84 + Buffer.byteLength(entry.name) + entry.path.length;
+  return HEAD_BYTES + plain + AEAD_TAG_BYTES;
 }
 
 /** Seals and opens the entries of one segment. */
