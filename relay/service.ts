@@ -7,7 +7,7 @@ import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
 import { zoneGate } from './auth.ts';
 import { monotonicMs } from './clock.ts';
-import { type Conduit, enforceRoster } from './conduit.ts';
+import type { Conduit } from './conduit.ts';
 import { entitlementsOf } from './entitlements.ts';
 import { healthOf } from './health.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
@@ -143,9 +143,10 @@ async function makeConduit(
       onDelivery?.(event);
     },
   );
+  // Also for readers that the roster file lacks: the last process may have had a newer roster, and this one will again.
   deliveries.adopt(now(), adopted, ended, (did) => roster.member(did)?.zone);
   if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
-  const conduit: Conduit = {
+  return {
     engine,
     config,
     log,
@@ -163,8 +164,6 @@ async function makeConduit(
       close();
     },
   };
-  enforceRoster(conduit); // what was adopted may be for readers that the roster no longer has
-  return conduit;
 }
 
 async function readRosterFile(path: string): Promise<Uint8Array> {
