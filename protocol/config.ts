@@ -145,7 +145,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       slotsPerSender: store.slots,
       bodySeconds: 60,
       connections: 512,
-      connectionsPerPeer: 128,
+      connectionsPerPeer: 64,
       failuresPerMinute: 60,
       ...written.limits,
       slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },

@@ -8,7 +8,7 @@ import { toHex } from '../protocol/text.ts';
 import { Activity } from './activity.ts';
 import { zoneGate } from './auth.ts';
 import { monotonicMs } from './clock.ts';
-import { type Conduit, enforceRoster } from './conduit.ts';
+import type { Conduit } from './conduit.ts';
 import { entitlementsOf } from './entitlements.ts';
 import { type Health, healthOf } from './health.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
@@ -154,10 +154,11 @@ async function makeConduit(
       onDelivery?.(event);
     },
   );
+  // Also for readers that the roster file lacks: the last process may have had a newer roster, and this one will again.
   deliveries.adopt(now(), adopted, ended, (did) => roster.member(did)?.zone);
   for (const { id } of deliveries.held()) activity.adopted(id);
   if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
-  const conduit: Conduit = {
+  return {
     engine,
     config,
     log,
@@ -176,8 +177,6 @@ async function makeConduit(
       close();
     },
   };
-  enforceRoster(conduit); // what was adopted may be for readers that the roster no longer has
-  return conduit;
 }
 
 async function readRosterFile(path: string): Promise<Uint8Array> {

@@ -38,7 +38,7 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       slotsPerZone: { ot: 4096, it: 4096, management: 4096 },
       bodySeconds: 60,
       connections: 512,
-      connectionsPerPeer: 128,
+      connectionsPerPeer: 64,
       failuresPerMinute: 60,
     },
     logLevel: 'info',

@@ -51,6 +51,7 @@ const COULD_NOT_RUN: readonly ProblemCode[] = [
   'key-missing',
   'identity-missing',
   'permissions-open',
+  'spool-in-use',
   'file-invalid',
 ];
 
@@ -81,8 +82,13 @@ export async function runCommand(
 function report({ name, couldNotRun = [] }: CommandSpec, problem: Problem, json: boolean): number {
   process.stderr.write(`${name}: ${problem.detail} [${problem.code}]\n  ${problem.mend}\n`);
   if (json) printJson({ ok: false, code: problem.code, detail: problem.detail, mend: problem.mend });
-  if (problem.code === 'usage') return EXIT.usage;
-  return [...COULD_NOT_RUN, ...couldNotRun].includes(problem.code) ? EXIT.couldNotRun : EXIT.failed;
+  return exitCodeOf(problem, couldNotRun);
+}
+
+/** The exit code of a command that ends with `problem`; `couldNotRun` are codes that mean so for this command too. */
+export function exitCodeOf({ code }: Problem, couldNotRun: readonly ProblemCode[] = []): number {
+  if (code === 'usage') return EXIT.usage;
+  return [...COULD_NOT_RUN, ...couldNotRun].includes(code) ? EXIT.couldNotRun : EXIT.failed;
 }
 
 /** One JSON object on one line of stdout. */

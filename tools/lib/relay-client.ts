@@ -51,15 +51,25 @@ export interface RelayClientOptions {
 
 /** One client of one relay. `close` ends its connections. */
 export class RelayClient {
-  readonly #peer: PinnedPeer;
-  readonly #agent: https.Agent;
-  readonly #apiKey: string | undefined;
   readonly #idleTimeoutMs: number;
+  readonly #maxSockets: number;
+  #peer: PinnedPeer;
+  #agent: https.Agent;
+  #apiKey: string | undefined;
 
   constructor(options: RelayClientOptions) {
-    this.#peer = peerOf(options.url, options.pins);
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
-    this.#agent = pinnedAgent(this.#peer, options.maxSockets ?? 2, this.#idleTimeoutMs);
+    this.#maxSockets = options.maxSockets ?? 2;
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
+    this.#apiKey = options.apiKey;
+  }
+
+  /** Goes on with this address, these pins and this key. Ends every connection, and what is under way with it. */
+  use(options: Pick<RelayClientOptions, 'url' | 'pins' | 'apiKey'>): void {
+    this.#agent.destroy();
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
   }
 

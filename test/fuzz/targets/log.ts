@@ -54,10 +54,9 @@ const lines = bytesMutator(['\n', '\n\n', '— ', ' ', '+', '=', '0', 'AAAAAAAA'
 const path = bytesMutator(['tile/', 'entries/', '/', 'x', '000', '001', '999', '.p/', '255', '256'], 200);
 
 /** A target that gives back what it read. */
-function reading(name: string, share: number, seeds: Uint8Array[], mutate = lines) {
+function reading(name: string, seeds: Uint8Array[], mutate = lines) {
   return (again: (input: Uint8Array) => Uint8Array): Target => ({
     name,
-    share,
     seeds,
     mutate,
     run: (input) => requireSame(again(input), input, name),
@@ -77,26 +76,22 @@ export function logTargets(): Target[] {
   );
   const leaves = [...logEvents().map(encodeLogRecord), ...records];
   return [
-    reading('log-record', 40, leaves, jsonMutator)((input) => encodeLogRecord(parseLogRecord(input))),
-    reading('tile-path', 100, paths, path)((input) => utf8(tilePath(parseTilePath(text(input))))),
-    reading('bundle', 100, [encodeBundle(records.slice(1, 4))], bytes)((input) => encodeBundle(parseBundle(input, 3))),
-    reading('note', 50, [checkpoint])((input) => formatNote(parseNote(input))),
-    reading('note-lines', 50, [utf8(formatSignatures(note.signatures))])((input) =>
+    reading('log-record', leaves, jsonMutator)((input) => encodeLogRecord(parseLogRecord(input))),
+    reading('tile-path', paths, path)((input) => utf8(tilePath(parseTilePath(text(input))))),
+    reading('bundle', [encodeBundle(records.slice(1, 4))], bytes)((input) => encodeBundle(parseBundle(input, 3))),
+    reading('note', [checkpoint])((input) => formatNote(parseNote(input))),
+    reading('note-lines', [utf8(formatSignatures(note.signatures))])((input) =>
       utf8(formatSignatures(parseSignatures(input))),
     ),
     reading(
       'verifier-key',
-      50,
       verifierKeys,
     )((input) => utf8(formatVerifierKey(engine, parseVerifierKey(engine, text(input))))),
-    reading('head', 100, [utf8(formatHead(head))])((input) => utf8(formatHead(parseHead(text(input))))),
-    reading('tlog-proof', 50, [formatTlogProof(proof)])((input) => formatTlogProof(parseTlogProof(input))),
-    reading('add-checkpoint', 50, [formatAddCheckpoint(growth)])((input) =>
-      formatAddCheckpoint(parseAddCheckpoint(input)),
-    ),
+    reading('head', [utf8(formatHead(head))])((input) => utf8(formatHead(parseHead(text(input))))),
+    reading('tlog-proof', [formatTlogProof(proof)])((input) => formatTlogProof(parseTlogProof(input))),
+    reading('add-checkpoint', [formatAddCheckpoint(growth)])((input) => formatAddCheckpoint(parseAddCheckpoint(input))),
     reading(
       'log-receipt',
-      100,
       [receipt],
       bytes,
     )((input) => {
@@ -106,7 +101,6 @@ export function logTargets(): Target[] {
     }),
     reading(
       'log-receipt-signed',
-      2,
       [receipt],
       bytes,
     )((input) => {
@@ -115,15 +109,14 @@ export function logTargets(): Target[] {
     }),
     reading(
       'epoch-signed',
-      2,
       [records[0]!],
       jsonMutator,
     )((input) => {
       verifyEpoch(engine, input, logPinOf(signers));
       return records[0]!;
     }),
-    { name: 'checkpoint-signed', share: 2, seeds: [checkpoint], mutate: lines, run: runCheckpoint },
-    { name: 'tlog-proof-signed', share: 2, seeds: [formatTlogProof(proof)], mutate: lines, run: runProof },
+    { name: 'checkpoint-signed', seeds: [checkpoint], mutate: lines, run: runCheckpoint },
+    { name: 'tlog-proof-signed', seeds: [formatTlogProof(proof)], mutate: lines, run: runProof },
   ];
 }
 
