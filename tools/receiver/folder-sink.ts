@@ -150,5 +150,7 @@ function guarded<T>(path: string, action: () => T): T {
 
 function rethrow(path: string, thrown: unknown): never {
   if (thrown instanceof SinkRefusal || thrown instanceof Problem) throw thrown;
+  if ((thrown as NodeJS.ErrnoException).code === 'EFBIG')
+    throw new SinkRefusal('the file is larger than its disk takes');
   throw new Problem('sink-failed', `${path} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
 }
