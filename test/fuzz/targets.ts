@@ -13,6 +13,7 @@ import type { Target } from './target.ts';
 import { blockTargets } from './targets/blocks.ts';
 import { documentTargets } from './targets/documents.ts';
 import { fileTargets } from './targets/files.ts';
+import { logTargets } from './targets/log.ts';
 import { wireTargets } from './targets/wire.ts';
 
 /** All targets in this process; `folder` is empty and theirs. */
@@ -25,5 +26,5 @@ export function makeTargets(folder: string): Target[] {
     ],
     routes: [{ from: 'plc-A1', to: ['historian'] }],
   });
-  return [...wireTargets(), ...blockTargets(), ...documentTargets(site), ...fileTargets(site, folder)];
+  return [...wireTargets(), ...blockTargets(), ...documentTargets(site), ...fileTargets(site, folder), ...logTargets()];
 }

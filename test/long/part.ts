@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Ending } from '../fixtures/relay-process.ts';
 
+const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
 export interface Part<Name extends string> {
   readonly name: string;
   readonly what: string;
@@ -24,7 +26,7 @@ export interface PartResult {
   readonly figures: Readonly<Record<string, number | string>>;
 }
 
-/** Runs the part with the words of the command line; sets exit code 0, or 1 when there was a fault, 2 for wrong usage. */
+/** Runs the part with the words of the command line; sets the exit code: 0, or 1 when there was a fault. A signal ends it too. */
 export async function runPart<Name extends string>(part: Part<Name>): Promise<void> {
   const request = parse(part);
   if (!request) return;
@@ -35,6 +37,13 @@ export async function runPart<Name extends string>(part: Part<Name>): Promise<vo
     teardown: (end) => void ends.push(end),
     say: (progress) => void process.stderr.write(`${part.name}: ${progress}\n`),
   };
+  const end = async (): Promise<void> => {
+    for (const each of ends.splice(0).reverse()) await each();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void end().then(() => process.exit(EXIT.interrupted)));
+  }
   const startMs = performance.now();
   try {
     const { faults, figures } = await part.run(scene, request.numbers);
@@ -42,10 +51,9 @@ export async function runPart<Name extends string>(part: Part<Name>): Promise<vo
     const result = { part: part.name, ok: faults.length === 0, seconds, ...request.numbers, ...figures };
     if (request.json) process.stdout.write(`${JSON.stringify({ ...result, faults })}\n`);
     else process.stdout.write(`${[...lines(result), ...faults.map((fault) => `fault: ${fault}`)].join('\n')}\n`);
-    process.exitCode = faults.length === 0 ? 0 : 1;
+    process.exitCode = faults.length === 0 ? EXIT.ok : EXIT.failed;
   } finally {
-    for (const end of ends.reverse()) await end();
-    rmSync(directory, { recursive: true });
+    await end();
   }
 }
 
@@ -77,7 +85,7 @@ function parse<Name extends string>({ name, what, options }: Part<Name>) {
     return { numbers: numbers as Record<Name, number>, json: values.json === true };
   } catch (thrown) {
     process.stderr.write(`${(thrown as Error).message}\n${usage}`);
-    process.exitCode = 2;
+    process.exitCode = EXIT.usage;
     return undefined;
   }
 }

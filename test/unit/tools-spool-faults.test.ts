@@ -64,6 +64,8 @@ function run(folder: string, disk: SpoolDisk): { promised: Promised; died: boole
   }
 }
 
+t.setTimeout(120_000);
+
 t.test('a sender that dies at any write keeps its promises', async (t) => {
   const root = t.testdir();
   for (const kept of KEPT) {

@@ -18,6 +18,8 @@ import { sameBytes } from '../fixtures/protocol.ts';
 import { receipt } from '../fixtures/spool.ts';
 import { chunkOf, deliver, NEVER, ROOM, scene } from '../fixtures/watch.ts';
 
+t.setTimeout(120_000);
+
 t.test('only files that stand still, and only files', async (t) => {
   const { folder, open, put, pass } = scene(t);
   const { watch, names, look } = open();

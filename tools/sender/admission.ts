@@ -69,7 +69,8 @@ export class Admission {
   flush(): void {
     const { spool, outbox, onProblem } = this.#options;
     try {
-      for (const placed of spool.flush()) outbox.add(placed);
+      do for (const placed of spool.flush()) outbox.add(placed);
+      while (spool.pending.count > 0);
       this.#failure = null;
     } catch (thrown) {
       this.#failure = asProblem(thrown);

@@ -1,5 +1,5 @@
 /**
- * What a spool segment is made of: sealed entries, one after the other; docs/formats.md section 16 is its table.
+ * What a spool segment is made of: sealed entries, one after the other; docs/formats.md section 17 is its table.
  *
  *     "GPE1" | length u32 | ordinal u64 | iv 12 | AES-256-GCM(entry) | tag 16
  *
@@ -68,9 +68,11 @@ export function spanOf(entry: SpoolEntry): number {
   return entry.kind === 'file' ? entry.count : 1;
 }
 
-/** Bytes that a record of `length` bytes takes in a segment. */
-export function sealedBytes(length: number): number {
-  return HEAD_BYTES + 9 + length + AEAD_TAG_BYTES;
+/** Bytes that an entry takes in a segment. */
+export function sealedBytes(entry: SpoolEntry): number {
+  const { kind } = entry;
+  const plain = kind === 'record' ? 9 + entry.bytes.length : 84 + Buffer.byteLength(entry.name) + entry.path.length;
+  return HEAD_BYTES + plain + AEAD_TAG_BYTES;
 }
 
 /** Seals and opens the entries of one segment. */

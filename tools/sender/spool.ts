@@ -22,6 +22,8 @@ import { Segment } from './spool-segment.ts';
 import { guarded, MAX_SEGMENTS, SEGMENT_ID_BYTES, type SegmentOptions, StateFile } from './spool-state.ts';
 
 const MIN_SEGMENT_BYTES = 65_536;
+/** What is written at once: little, so that a nearly full disk takes it too. */
+const PART_BYTES = 65_536;
 
 export interface SpoolOptions extends SegmentOptions {
   readonly folder: string;
@@ -75,8 +77,7 @@ export class Spool {
    */
   begin(streamId: Uint8Array, makeRun: () => Run): Run {
     if (!equalBytes(streamId, this.#counters.streamId)) {
-      const runBase = this.#counters.nextNumber;
-      this.#change({ ...makeRun(), streamId, runBase, nextBlock: 0 });
+      this.#change({ ...makeRun(), streamId, runBase: this.#counters.nextNumber, nextBlock: 0 });
     }
     this.#carryOver();
     return this.#counters;
@@ -125,27 +126,30 @@ export class Spool {
   /** Takes an entry in, in memory until the next `flush`. */
   put(entry: SpoolEntry): void {
     this.#pending.push(entry);
-    this.#pendingBytes += sealedBytes(entry.kind === 'record' ? entry.bytes.length : entry.path.length);
+    this.#pendingBytes += sealedBytes(entry);
   }
 
-  /** Writes what was put, durable when it returns; gives the entries with their numbers. When it throws, all still wait. */
+  /**
+   * Writes the first part of what was put, durable when it returns; gives its entries with their numbers. When it
+   * throws, all of it still waits.
+   */
   flush(): readonly Placed[] {
     if (this.#pending.length === 0) return [];
+    let [count, bytes] = [0, 0];
+    while (count < this.#pending.length && bytes < PART_BYTES) bytes += sealedBytes(this.#pending[count++]!);
+    const part = this.#pending.slice(0, count);
     const last = this.#last();
-    if (!last.hasFiles && this.#pending.some(({ kind }) => kind === 'file')) {
-      this.#markFiles(last);
-    }
+    if (!last.hasFiles && part.some(({ kind }) => kind === 'file')) this.#markFiles(last);
     let first = last.end - this.#runBase;
-    guarded(this.#options.folder, () => last.append(this.#pending));
+    guarded(this.#options.folder, () => last.append(part));
     this.#counters = { ...this.#counters, nextNumber: last.end };
-    const placed = this.#pending.map((entry) => {
+    this.#pending = this.#pending.slice(count);
+    this.#pendingBytes -= bytes;
+    return part.map((entry) => {
       const here = { first, entry };
       first += spanOf(entry);
       return here;
     });
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    return placed;
   }
 
   /** The entry that record `number` belongs to; null when it is lost or its segment is gone. */
@@ -184,11 +188,13 @@ export class Spool {
     else this.#kept.remove(first + this.#runBase, count);
   }
 
-  /** Removes the segments of which nothing is open. */
+  /** Removes the segments of which nothing is open; the last one only when that frees something. */
   collect(): void {
-    const gone = this.#segments.filter(
-      (segment) => (segment !== this.#segments.at(-1) || this.#sealed) && this.#isDone(segment),
-    );
+    const last = this.#segments.at(-1);
+    const gone = this.#segments.filter((segment) => {
+      const isInUse = segment === last && !this.#sealed && segment.size < MIN_SEGMENT_BYTES;
+      return !isInUse && this.#isDone(segment);
+    });
     if (gone.length > 0) this.#remove(gone);
   }
 
@@ -203,8 +209,6 @@ export class Spool {
     );
     if (!oldest) return null;
     const dropped = this.open().within(oldest.base - this.#runBase, oldest.count);
-    if (oldest === this.#segments.at(-1)) this.#sealed = true;
-    this.#released.add(oldest.base, oldest.count);
     this.#remove([oldest]);
     return dropped;
   }
@@ -218,12 +222,11 @@ export class Spool {
 
   /** Makes what was released and which numbers are used durable. */
   save(): void {
-    const { nextNumber } = this.#counters;
-    this.#released.remove(0, this.#segments[0]?.base ?? nextNumber);
-    const released = this.#released.ranges();
-    guarded(this.#options.folder, () =>
-      this.#stateFile.save({ ...this.#counters, segments: this.#segments, released }),
-    );
+    const lowest = this.#segments[0]?.base ?? this.#counters.nextNumber;
+    const released = this.#released.within(lowest, this.#counters.nextNumber - lowest);
+    const state = { ...this.#counters, segments: this.#segments, released };
+    guarded(this.#options.folder, () => this.#stateFile.save(state));
+    this.#released.remove(0, lowest);
   }
 
   /** The segment that takes entries. It stands in the state before anything stands in it. */
@@ -286,8 +289,7 @@ export class Spool {
         const open = spanOf(entry) - countOf(this.#released.within(old.base + ordinal, spanOf(entry)));
         if (open > 0) this.put(entry);
       }
-      this.flush();
-      this.#released.add(old.base, old.count);
+      while (this.pending.count > 0) this.flush();
       this.#remove([old]);
     }
   }

@@ -147,7 +147,12 @@ export class Uplink {
     admission.flush();
     const batch = outbox.nextBatch(sealer.room);
     const blockSeq = outbox.take(batch);
-    return { batch, block: sealer.seal(batch, blockSeq, outbox.nextSeq, () => this.#report()) };
+    try {
+      return { batch, block: sealer.seal(batch, blockSeq, outbox.nextSeq, () => this.#report()) };
+    } catch (thrown) {
+      outbox.packAnew(blockSeq);
+      throw thrown;
+    }
   }
 
   /** What an idle block says. */
