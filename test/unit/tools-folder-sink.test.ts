@@ -183,7 +183,7 @@ t.test('a journal that a crash tore names nothing', async (t) => {
   const sink = folderSink(join(root, 'out'));
   await sink.commitRecords(batch('a'));
   await sink.close();
-  await folderSink(join(root, 'out')).commitRecords(batch('a', 'b'));
+  t.equal(await folderSink(join(root, 'out')).commitRecords(batch('a', 'b')), 1);
   const names = readdirSync(join(root, 'out', 'plc-A1', 'readings')).sort();
   t.strictSame(names, [`${recordId(batch('a'), 0)}.jsonl`, `${recordId(batch('a'), 1)}.jsonl`], 'only what is new');
 });
