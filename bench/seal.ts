@@ -4,15 +4,19 @@
  */
 import { createCipheriv, createHash } from 'node:crypto';
 import { DEFAULT_BLOCK_BYTES } from '../protocol/block.ts';
+import type { Engine } from '../protocol/engine/engine.ts';
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
-import { blockCapacity, keyIdOf, openBlock, sealBlock } from '../protocol/envelope.ts';
+import { blockCapacity, keyIdOf, openBlock, type SealOptions, sealBlock } from '../protocol/envelope.ts';
 import { NO_GROUP } from '../protocol/frame.ts';
+import { judge, median, type PartResult, round } from './figures.ts';
 
 const ROUNDS = 40;
 const WARM_UP = 5;
 
-/** Medians in ms and ratios. The three are timed in turn in each round, so that drift of the machine meets all. */
-export async function benchSeal(): Promise<Record<string, number>> {
+/**
+ * Medians in ms and ratios. The three are timed in turn in each round, so that drift of the machine meets all.
+ */
+export async function benchSeal(): Promise<PartResult> {
   const signer = engine.signingKey(engine.random(32));
   const kemKey = engine.kemKey(engine.random(32));
   const recipient = { keyId: keyIdOf(engine, kemKey.publicKey), publicKey: kemKey.publicKey };
@@ -36,16 +40,8 @@ export async function benchSeal(): Promise<Record<string, number>> {
     group: NO_GROUP,
   } as const;
 
-  const seal = () =>
-    sealBlock(engine, block, {
-      recipients: [recipient],
-      views: 1,
-      ttlSeconds: 60,
-      burnAtClaim: false,
-      signer,
-      fields,
-      plain,
-    });
+  const options = { recipients: [recipient], views: 1, ttlSeconds: 60, burnAtClaim: false, signer, fields, plain };
+  const seal = () => sealBlock(engine, block, options);
   const open = () => openBlock(engine, block, { kemKey: () => kemKey, senderKeys: () => signer.publicKeys });
   const bare = () => {
     const cipher = createCipheriv('aes-256-gcm', zero(32), zero(12));
@@ -63,19 +59,50 @@ export async function benchSeal(): Promise<Record<string, number>> {
     }
   }
   const [sealMs, openMs, bareMs] = [median(times.seal), median(times.open), median(times.bare)];
-  return {
+  const figures = {
     'seal.ms': round(sealMs),
     'open.ms': round(openMs),
     'bare.ms': round(bareMs),
     'seal.ratio': round(sealMs / bareMs),
     'open.ratio': round(openMs / bareMs),
   };
+  const notes = [
+    judge('sealing against the bare cost', figures['seal.ratio'], 1.3),
+    judge('opening against the bare cost', figures['open.ratio'], 1.3),
+    ...profileSeal(block, options),
+  ];
+  return { figures, notes };
 }
 
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
+/** One sentence for each kind of work in sealing, the largest first. */
+function profileSeal(block: Uint8Array, options: SealOptions): string[] {
+  const spent = new Map<string, number[]>();
+  const timed =
+    <A extends unknown[], R>(kind: string, action: (...args: A) => R) =>
+    (...args: A): R => {
+      const start = performance.now();
+      const result = action(...args);
+      spent.set(kind, [...(spent.get(kind) ?? []), performance.now() - start]);
+      return result;
+    };
+  const timedEngine: Engine = {
+    ...engine,
+    sha256: timed('SHA-256', engine.sha256),
+    hkdf: timed('HKDF', engine.hkdf),
+    aeadSeal: timed('AES-256-GCM', engine.aeadSeal),
+    encapsulate: timed('X-Wing', engine.encapsulate),
+  };
+  const signer = { ...options.signer, sign: timed('ML-DSA-65 and Ed25519', options.signer.sign) };
+  const seal = timed('all', () => sealBlock(timedEngine, block, { ...options, signer }));
+  for (let i = 0; i < ROUNDS; i++) seal();
+  const means = [...spent].map(([kind, times]) => [kind, times.reduce((sum, ms) => sum + ms, 0) / ROUNDS] as const);
+  const all = means.find(([kind]) => kind === 'all')![1];
+  const parts = means.filter(([kind]) => kind !== 'all');
+  const rest = all - parts.reduce((sum, [, ms]) => sum + ms, 0);
+  return [
+    `where the time of sealing goes (mean ${round(all)} ms):`,
+    ...[...parts, ['copying, garbage collection and the rest', rest] as const]
+      .sort(([, a], [, b]) => b - a)
+      .map(([kind, ms]) => `  ${((100 * ms) / all).toFixed(1).padStart(5)} %  ${kind}`),
+  ];
 }

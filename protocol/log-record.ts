@@ -9,8 +9,8 @@ import { canonicalBytes, parseCanonical } from './canonical.ts';
 import type { Engine } from './engine/engine.ts';
 import { ACTIONS, type Action, type ActionKind, type Result, type SourceKind } from './log-action.ts';
 import { Problem } from './problem.ts';
-import { check, type Of, object, oneOf, type Shape, text } from './shape.ts';
-import { bytesText, didText, idText, nameText, originText, pinText, timeMs, version1, zone } from './shapes.ts';
+import { check, integer, type Of, object, oneOf, type Shape, text } from './shape.ts';
+import { bytesText, didText, idText, nameText, originText, pinText, version1, zone } from './shapes.ts';
 import { toBase64Url } from './text.ts';
 
 export const MAX_LOG_RECORD_BYTES = 2048;
@@ -43,6 +43,7 @@ interface EventOf<A extends Action> {
   readonly up: number;
 }
 
+const WHOLE = integer(0, Number.MAX_SAFE_INTEGER);
 const TIME_QUALITIES = ['none', 'build', 'operator', 'ntp'] as const;
 
 /** What the id of a source must look like. */
@@ -94,14 +95,14 @@ function recordShape(act: string, { category, event, object: obj, results, sourc
     act: oneOf([act]),
     cat: oneOf([category]),
     eid: oneOf([event]),
-    i: timeMs,
+    i: WHOLE,
     n: bytesText(LOG_NONCE_BYTES),
     obj,
     res: oneOf(results),
     src: sourceShape(sources),
-    t: timeMs,
+    t: WHOLE,
     tq: oneOf(TIME_QUALITIES),
-    up: timeMs,
+    up: WHOLE,
     v: version1,
   });
 }

@@ -177,7 +177,25 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Mend the place that the readings go to; the block stays at the relay until it works.',
   },
+  'state-failed': {
+    status: 0,
+    mend: 'Make the state folder writable and give it room; nothing is acknowledged or let go of meanwhile.',
+  },
   'spool-full': { status: 0, mend: 'Mend the link or the receiver; the sender holds as many records as it may.' },
+  'spool-failed': {
+    status: 0,
+    mend: 'Make room on the disk of the spool, or mend it; the sender goes on by itself when it can write again.',
+  },
+  'spool-damaged': {
+    status: 0,
+    mend: 'Look at the disk of the spool; the sender goes on with everything that is whole.',
+  },
+  'spool-in-use': { status: 0, mend: 'Stop the other sender of this device, or give this one a spool of its own.' },
+  'spool-older': {
+    status: 0,
+    mend: 'Start the sender again: it begins a new run and sends what its spool holds; never restore a spool from a backup.',
+  },
+  'file-not-sent': { status: 0, mend: 'Put the file in place again, whole and readable, to have it sent.' },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;
 

@@ -90,7 +90,7 @@ export function tileHashes(bytes: Uint8Array, width: number): Uint8Array[] {
 
 /** The bundle of 1 to 256 entries of at most 65,535 bytes each; refuses `log-tile-invalid`. */
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
-  const longest = Math.max(...entries.map((entry) => entry.length));
+  const longest = Math.max(0, ...entries.map((entry) => entry.length));
   if (entries.length < 1 || entries.length > TILE_WIDTH || longest > MAX_ENTRY_BYTES) {
     throw new Problem('log-tile-invalid', `${entries.length} entries of up to ${longest} bytes are no bundle`);
   }

@@ -2,7 +2,7 @@
  * The connections of one listener: how many there are, whose they are, and which one goes when there are too many.
  *
  * A connection belongs to its source address until a request on it shows the API key of a device, and to that device
- * from then on. Each of them has a share, and half of the listener is kept for devices; beyond it the one that has too
+ * from then on. Each of them has a share, and strangers have a quarter of the listener; beyond it the one that has too
  * much loses its oldest, first one that has not said a byte. A device's connection never makes room for a stranger's.
  */
 import type { Socket } from 'node:net';
@@ -12,6 +12,9 @@ export interface ConnectionLimits {
   readonly connections: number;
   readonly connectionsPerPeer: number;
 }
+
+/** What part of a listener is for connections on which no device has shown its key. */
+const STRANGERS = 1 / 4;
 
 /** Why a connection was dropped: its source or device had too many, or all sources together. */
 export type DropReason = 'share' | 'full';
@@ -64,7 +67,7 @@ export class Connections {
       if (connection.requests === 0) this.#events.silent(connection.source);
     });
     const { connections } = this.#limits;
-    const full = this.#open.size > connections || this.#strangers > Math.ceil(connections / 2);
+    const full = this.#open.size > connections || this.#strangers > Math.ceil(connections * STRANGERS);
     if (full) this.#drop(this.#mostOfOneSource(), 'full');
     return !socket.destroyed;
   }

@@ -150,7 +150,7 @@ function serve(app: FastifyInstance, route: Route, { zone, registry, strangers }
 }
 
 function makeServer(
-  { listener, limits, intervalMs, identity, log }: ListenerOptions,
+  { listener, limits, intervalMs, identity, log, metrics }: ListenerOptions,
   connections: Connections,
   handler: (request: http.IncomingMessage, response: http.ServerResponse) => void,
 ): http.Server {
@@ -183,6 +183,7 @@ function makeServer(
   server.removeAllListeners('connection').on('connection', (socket: Socket) => {
     if (connections.add(socket)) accept.call(server, socket);
   });
+  metrics.watch(listener.zone, server as http.Server);
   server.on('tlsClientError', (error: Error, socket: Socket) => {
     log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
   });

@@ -45,6 +45,8 @@ export class Deliveries {
   /** Every slot in use, those still being received included. */
   readonly #quotas: Quotas;
   readonly #due = new Due();
+  /** The transfers whose block is held, oldest first: to look at, not to change. */
+  readonly held = (): readonly Transfer[] => this.#ledger.held();
 
   constructor(
     store: BlockStore,
@@ -218,7 +220,7 @@ export class Deliveries {
   /** Takes every open view from the readers that may no longer read. */
   dropReaders(now: number, mayRead: (did: string) => boolean): void {
     this.settle(now);
-    for (const transfer of this.#ledger.held()) {
+    for (const transfer of this.held()) {
       for (const view of transfer.views.values()) {
         if (isOpen(view) && !mayRead(view.recipient)) this.#endView(now, transfer, view, 'expired');
       }
@@ -227,14 +229,13 @@ export class Deliveries {
 
   /** Burns everything: the relay stops. */
   burnAll(now: number): void {
-    for (const transfer of this.#ledger.held()) this.#burn(now, transfer, 'expired');
+    for (const transfer of this.held()) this.#burn(now, transfer, 'expired');
   }
 
   /** Brings states up to `now`: times to live, leases, memory of ended transfers. Each method does it first. */
   settle(now: number): void {
-    const held = () => this.#ledger.held();
     const expire = (transfer: Transfer) => this.#burn(now, transfer, 'expired');
-    this.#due.settle(now, held, expire, (transfer, view) => {
+    this.#due.settle(now, this.held, expire, (transfer, view) => {
       view.state = 'waiting';
       this.#tell('lapsed', transfer, view);
     });
@@ -260,14 +261,13 @@ export class Deliveries {
   }
 
   #stream(now: number, transfer: Transfer, view: View): Lease {
-    const slot = transfer.slot!;
     return {
       transferId: transfer.id,
       hash: transfer.hash,
       attempt: view.attempts,
       leaseMs: Math.floor(view.leaseEndsMs - now),
-      bytes: slot.bytes,
-      release: this.#store.pin(slot),
+      bytes: transfer.slot!.bytes,
+      release: this.#store.pin(transfer.slot!),
     };
   }
 
@@ -282,8 +282,7 @@ export class Deliveries {
     this.#store.remember({ ...transfer, end: transfer.end });
     this.abandon(transfer.slot!);
     transfer.slot = null;
-    for (const view of transfer.views.values()) {
-      if (!isOpen(view)) continue;
+    for (const view of transfer.views.values().filter(isOpen)) {
       view.state = 'expired';
       this.#tell('expired', transfer, view);
     }

@@ -18,7 +18,7 @@ export const ENDED_ENTRIES = 16_384;
 export const ENTRY_BYTES = 160;
 
 const HEAD_MAGIC = utf8('GPX1');
-const ENTRY_MAGIC = utf8('GPE1');
+const ENTRY_MAGIC = utf8('GPY1');
 const HASH_BYTES = 32;
 const ID_BYTES = 16;
 const PIECE_BYTES = 65_536;

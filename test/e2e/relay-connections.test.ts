@@ -9,7 +9,8 @@ import { smallPlant } from '../fixtures/plant.ts';
 import { type RunningRelay, runRelay } from '../fixtures/relay.ts';
 import type { SiteDevice } from '../fixtures/site.ts';
 
-const LIMITS = { connections: 8, connectionsPerPeer: 3 };
+/** Four for strangers. */
+const LIMITS = { connections: 16, connectionsPerPeer: 3 };
 
 /** A connection that shakes hands and says nothing. */
 async function idle(t: Test, { peer }: RunningRelay): Promise<TLSSocket> {
@@ -45,8 +46,11 @@ async function open(sockets: readonly net.Socket[]): Promise<boolean[]> {
   return sockets.map((socket) => !socket.closed && !socket.destroyed);
 }
 
-async function start(t: Test): Promise<{ running: RunningRelay; plc: SiteDevice; plc2: SiteDevice }> {
-  const site = smallPlant(t.testdir(), { limits: LIMITS });
+async function start(
+  t: Test,
+  limits: object = LIMITS,
+): Promise<{ running: RunningRelay; plc: SiteDevice; plc2: SiteDevice }> {
+  const site = smallPlant(t.testdir(), { limits });
   const running = await runRelay(t, site);
   const [plc, plc2] = [site.device('plc'), site.device('plc2')];
   for (const device of [plc, plc2]) (await running.registered(device)).close();
@@ -73,16 +77,19 @@ t.test('one that has not said a byte goes before one that has', async (t) => {
   await roster(first, plc.apiKey);
 });
 
-t.test('strangers of many addresses have half, the one with the most loses, and a device finds room', async (t) => {
-  const { running, plc } = await start(t);
-  const greedy = [await silent(t, running, '127.0.0.2'), await silent(t, running, '127.0.0.2')];
-  const modest = [await silent(t, running, '127.0.0.3'), await silent(t, running, '127.0.0.4')];
-  t.same(await open([...greedy, ...modest]), [true, true, true, true]);
-  const mine = await known(t, running, plc);
-  t.same(await open([...greedy, ...modest, mine]), [false, true, true, true, true]);
-  const another = await silent(t, running, '127.0.0.5');
-  t.same(await open([another, ...modest, mine]), [true, true, true, true]);
-});
+t.test(
+  'strangers of many addresses have a quarter, the one with the most loses, and a device finds room',
+  async (t) => {
+    const { running, plc } = await start(t);
+    const modest = [await silent(t, running, '127.0.0.3'), await silent(t, running, '127.0.0.4')];
+    const greedy = [await silent(t, running, '127.0.0.2'), await silent(t, running, '127.0.0.2')];
+    t.same(await open([...greedy, ...modest]), [true, true, true, true]);
+    const mine = await known(t, running, plc);
+    t.same(await open([...greedy, ...modest, mine]), [false, true, true, true, true]);
+    const another = await silent(t, running, '127.0.0.5');
+    t.same(await open([another, ...modest, greedy[1]!, mine]), [true, true, true, true, true]);
+  },
+);
 
 t.test('a device has a share too, and a key that is good no more gives its connections back', async (t) => {
   const { running, plc, plc2 } = await start(t);
@@ -93,10 +100,22 @@ t.test('a device has a share too, and a key that is good no more gives its conne
   t.same(await open(many.slice(2)), Array(6).fill(true));
   many[7]!.write('GET /v2/roster HTTP/1.1\r\nhost: x\r\n\r\n');
   await once(many[7]!, 'data');
-  const strangers = [await silent(t, running, '127.0.0.2'), await silent(t, running, '127.0.0.3')];
-  t.same(await open([...many.slice(2), ...strangers]), [...Array(7).fill(true), true]);
-  const last = await silent(t, running, '127.0.0.4');
-  t.same(await open([many[7]!, ...strangers, last]), [false, true, true, true], 'nobody knows it any more');
+  const strangers: net.Socket[] = [];
+  for (const place of [2, 3, 4]) strangers.push(await silent(t, running, `127.0.0.${place}`));
+  t.same(await open([...many.slice(2), ...strangers]), Array(9).fill(true));
+  const last = await silent(t, running, '127.0.0.5');
+  t.same(await open([many[7]!, ...strangers, last]), [false, true, true, true, true], 'nobody knows it any more');
+});
+
+t.test('a listener that is full of the connections of devices takes no other', async (t) => {
+  const { running, plc, plc2 } = await start(t, { connections: 4, connectionsPerPeer: 3 });
+  const all: TLSSocket[] = [];
+  for (const device of [plc, plc, plc, plc2]) all.push(await known(t, running, device));
+  await t.rejects(connectPinned(running.peer('ot')), { code: 'relay-unreachable' });
+  t.same(await open(all), [true, true, true, true]);
+  all[0]!.destroy();
+  await sleep(50);
+  t.same(await open([await silent(t, running, '127.0.0.2')]), [true]);
 });
 
 t.test('what was dropped is counted', async (t) => {

@@ -14,7 +14,8 @@ import type { Site } from '../fixtures/site.ts';
 
 const CROWD = join(import.meta.dirname, '..', 'fixtures', 'crowd.ts');
 const ATTEMPTS = 5000;
-const SLOT_MS = 5000;
+/** The interval of a site that says none. */
+const SLOT_MS = 15_000;
 const MOST_MIB = 64;
 
 interface Slots {

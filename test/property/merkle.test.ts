@@ -136,12 +136,13 @@ t.test('every changed consistency proof is refused', async (t) => {
 });
 
 t.test(`random sizes up to ${LARGE}, from tiles`, async (t) => {
-  const many = Array.from({ length: LARGE }, (_, i) => entryOf(i));
+  const memory = new Uint8Array(new Uint32Array(LARGE).map((_, i) => i).buffer);
+  const many = Array.from({ length: LARGE }, (_, i) => memory.subarray(4 * i, 4 * i + 4));
   const judge = new NaiveTree(many);
   const tree = new KeptTree(engine);
   for (const entry of many) tree.append(leafHash(engine, entry));
   t.ok(same([tree.root()], [judge.root(LARGE)]), 'all leaves');
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < 16; round++) {
     const size = 2 + below(random, LARGE - 2);
     const read = tileReader(engine, size, tree.readTile);
     const root = judge.root(size);

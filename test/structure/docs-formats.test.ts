@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { CALLS } from '../../protocol/config.ts';
+import { CALLS, DEFAULT_LISTENER, parseRelayConfig } from '../../protocol/config.ts';
 import { encodeControl, TRANSFER_STATES } from '../../protocol/control.ts';
 import { FRAME_TYPES, TIME_QUALITIES } from '../../protocol/frame.ts';
 import { ACTIONS, AUDIT_MODES, CATEGORIES } from '../../protocol/log-action.ts';
@@ -85,4 +85,13 @@ t.test('every action of the audit log has its row, in order', async (t) => {
       results.join(', '),
     ]),
   );
+});
+
+t.test('operating.md names every limit of the relay', async (t) => {
+  const [, section] = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8').split('\n## Limits\n');
+  const { limits } = parseRelayConfig({ listeners: [DEFAULT_LISTENER] });
+  for (const name of Object.keys(limits)) t.match(section, new RegExp(`^\\| \`${name}\\b`, 'm'), name);
+  for (const name of ['connections', 'connectionsPerPeer', 'failuresPerMinute'] as const) {
+    t.match(section, new RegExp(`^\\| \`${name}\`.* \\| ${limits[name]} \\|`, 'm'), `the default of ${name}`);
+  }
 });

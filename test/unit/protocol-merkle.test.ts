@@ -65,6 +65,10 @@ t.test('what cannot be proved is refused', async (t) => {
   refuses(t, 'proof-invalid', () => verifyInclusion(engine, [], 0, a, 0, root), 'a leaf of an empty tree');
   refuses(t, 'proof-invalid', () => verifyInclusion(engine, [], 0, a, 7, root), 'too few hashes');
   refuses(t, 'proof-invalid', () => verifyInclusion(engine, [b], 0, a, 1, a), 'too many');
+  // Hashes right, size wrong: the root of two leaves for a tree of one, that of four for a tree of three.
+  refuses(t, 'proof-invalid', () => verifyInclusion(engine, [a], 0, b, 1, node(a, b)), 'a step above the root');
+  const four = rootOf(engine, read, 4);
+  refuses(t, 'proof-invalid', () => verifyInclusion(engine, [c, node(a, b)], 2, d, 3, four), 'a leaf beside the last');
   refuses(t, 'proof-invalid', () => verifyConsistency(engine, [], 8, root, 7, root), 'a tree that shrank');
   refuses(t, 'proof-invalid', () => verifyConsistency(engine, [], 3, root, 7, root), 'no hash at all');
   refuses(t, 'proof-invalid', () => verifyConsistency(engine, [], 4, root, 7, root), 'no hash beside the old root');

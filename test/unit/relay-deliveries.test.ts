@@ -8,7 +8,7 @@ const LIMITS: DeliveryLimits = {
   leaseMs: 1000,
   leasesPerReader: 2,
   slotsPerSender: 8,
-  slotsPerZone: { ot: 8, it: 8, management: 8 },
+  slotsPerZone: { ot: 9, it: 9, management: 9 },
 };
 const TTL = 100_000;
 

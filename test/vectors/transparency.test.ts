@@ -5,6 +5,8 @@ import { utf8 } from '../../protocol/bytes.ts';
 import { parseHead } from '../../protocol/checkpoint.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { portableEngine } from '../../protocol/engine/portable.ts';
+import { signEpoch } from '../../protocol/epoch.ts';
+import { signLogReceipt } from '../../protocol/log-receipt.ts';
 import {
   consistencyProof,
   inclusionProof,
@@ -16,7 +18,7 @@ import {
 import { formatNote, parseNote } from '../../protocol/note.ts';
 import { formatVerifierKey, parseVerifierKey, signaturesOf, verifyText } from '../../protocol/note-key.ts';
 import { toHex } from '../../protocol/text.ts';
-import { treeOf } from '../fixtures/log.ts';
+import { checkpointOf, epochEvent, logSigners, ORIGIN, treeOf } from '../fixtures/log.ts';
 import { coins, refuses, sameBytes } from '../fixtures/protocol.ts';
 
 interface Published {
@@ -91,3 +93,30 @@ for (const engine of [nativeEngine, portableEngine(coins('transparency'))]) {
     t.equal(head.size, 15_081_221);
   });
 }
+
+t.test('what the log signs stays as it is, byte for byte', async (t) => {
+  const engine = portableEngine(coins('transparency'));
+  const signers = logSigners(engine, 'vectors');
+  const tree = treeOf(engine, leaves);
+  const receipt = signLogReceipt(engine, signers['ml-dsa-44'], {
+    originHash: engine.sha256(utf8(ORIGIN)),
+    transferId: new Uint8Array(16).fill(1),
+    index: 7,
+    leafHash: leafHash(engine, leaves[7]!),
+    timeMs: 1_700_000_000_000,
+    mode: 'required',
+    withinSeconds: 60,
+  });
+  const digest = (bytes: Uint8Array) => toHex(engine.sha256(bytes));
+  t.equal(
+    digest(checkpointOf(engine, tree, signers)),
+    '3067527630f9a3d266a57f8ac7a19ab54ac78b81cc2d3239cbc03d7177d61aee',
+    'checkpoint',
+  );
+  t.equal(
+    digest(signEpoch(engine, signers, epochEvent())),
+    '98d36b81a55ece9e446de5df5ee562512a3f3a9df8947e1aa66f5483699a2e10',
+    'epoch statement',
+  );
+  t.equal(digest(receipt), '4cc0f37b46e9555ec76a1021cba34e361f596bae1a38488f92cb39ecf3cf40a5', 'log receipt');
+});

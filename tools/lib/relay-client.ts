@@ -10,6 +10,8 @@ import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 const JSON_LIMIT = 65_536;
+/** A status or an exposition with as many devices as a roster may have. */
+const STATUS_LIMIT = 1_048_576;
 const IDLE_TIMEOUT_MS = 30_000;
 /** However short the interval, a relay under load gets this long to say something. */
 const LEAST_IDLE_TIMEOUT_MS = 5_000;
@@ -49,15 +51,25 @@ export interface RelayClientOptions {
 
 /** One client of one relay. `close` ends its connections. */
 export class RelayClient {
-  readonly #peer: PinnedPeer;
-  readonly #agent: https.Agent;
-  readonly #apiKey: string | undefined;
   readonly #idleTimeoutMs: number;
+  readonly #maxSockets: number;
+  #peer: PinnedPeer;
+  #agent: https.Agent;
+  #apiKey: string | undefined;
 
   constructor(options: RelayClientOptions) {
-    this.#peer = peerOf(options.url, options.pins);
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
-    this.#agent = pinnedAgent(this.#peer, options.maxSockets ?? 2, this.#idleTimeoutMs);
+    this.#maxSockets = options.maxSockets ?? 2;
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
+    this.#apiKey = options.apiKey;
+  }
+
+  /** Goes on with this address, these pins and this key. Ends every connection, and what is under way with it. */
+  use(options: Pick<RelayClientOptions, 'url' | 'pins' | 'apiKey'>): void {
+    this.#agent.destroy();
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
   }
 
@@ -145,9 +157,17 @@ export class RelayClient {
     return this.#json('GET', '/health');
   }
 
+  /** What the management zone is shown of the relay and its devices; the relay's word. */
+  async siteStatus(): Promise<Json> {
+    return parseAnswer(
+      await this.#exchange({ method: 'GET', path: '/status.json', limit: STATUS_LIMIT }),
+      STATUS_LIMIT,
+    );
+  }
+
   /** The relay's counters and gauges, as OpenMetrics text. */
   async metrics(): Promise<string> {
-    const answer = await this.#exchange({ method: 'GET', path: '/metrics', limit: JSON_LIMIT });
+    const answer = await this.#exchange({ method: 'GET', path: '/metrics', limit: STATUS_LIMIT });
     return Buffer.from(answer).toString('utf8');
   }
 
@@ -207,9 +227,9 @@ export class RelayClient {
   }
 }
 
-function parseAnswer(bytes: Uint8Array): Json {
+function parseAnswer(bytes: Uint8Array, limit = JSON_LIMIT): Json {
   try {
-    return parseJson(bytes, JSON_LIMIT);
+    return parseJson(bytes, limit);
   } catch {
     throw new Problem('relay-answer-invalid', `${bytes.length} bytes of the answer are not JSON`);
   }

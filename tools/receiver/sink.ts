@@ -31,6 +31,8 @@ export interface Sink {
   commitRecords(batch: RecordBatch): Promise<void>;
   /** True when the file that the chunk belongs to is whole now. */
   commitChunk(chunk: ChunkDelivery): Promise<boolean>;
+  /** To be called once a slot; one sentence for each file that is given up as it will never be whole. */
+  tend(): readonly string[];
   close(): Promise<void>;
 }
 

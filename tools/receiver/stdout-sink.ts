@@ -24,6 +24,10 @@ export class StdoutSink implements Sink {
     throw new SinkRefusal('standard output takes readings, not files; use --output DIR');
   }
 
+  tend(): readonly string[] {
+    return [];
+  }
+
   async close(): Promise<void> {}
 
   #write(bytes: Uint8Array): Promise<void> {

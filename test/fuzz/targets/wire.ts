@@ -126,7 +126,7 @@ function compressed(): Uint8Array[] {
   return texts.map((text) => {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(text.length);
-    return concat(length, encode(Buffer.from(text)).data);
+    return concat(length, encode(Buffer.from(text), 0).data);
   });
 }
 
