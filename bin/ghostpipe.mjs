@@ -10,6 +10,11 @@ import { basename, join } from 'node:path';
 import { CannotRun, ensureInstalled, ROOT } from './install.mjs';
 
 const FORWARDED = /** @type {const} */ (['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR2']);
+/**
+ * V8 would let what is new grow to 128 MiB and more on a host with much memory, before it looks what of it is dead; a
+ * relay that many connect to would show that as its own memory.
+ */
+const NODE_OPTIONS = ['--max-semi-space-size=4'];
 /** What a terminal sends to parent and child alike: forwarding it would deliver it twice. */
 const FROM_TERMINAL = ['SIGHUP', 'SIGINT', 'SIGQUIT'];
 
@@ -28,7 +33,9 @@ try {
  * @param {string[]} argv
  */
 function handOver(node, argv) {
-  const child = spawn(node, [join(ROOT, 'tools', 'ghostpipe', 'main.ts'), ...argv], { stdio: 'inherit' });
+  const child = spawn(node, [...NODE_OPTIONS, join(ROOT, 'tools', 'ghostpipe', 'main.ts'), ...argv], {
+    stdio: 'inherit',
+  });
   const atTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
   for (const signal of FORWARDED) {
     process.on(signal, () => {

@@ -5,7 +5,7 @@
 import { MAX_TTL_SECONDS } from './block.ts';
 import { Problem } from './problem.ts';
 import { check, integer, list, type Of, object, oneOf, text } from './shape.ts';
-import { nameText, pinText, siteIdText, zone } from './shapes.ts';
+import { nameText, pinText, siteIdText, type Zone, zone } from './shapes.ts';
 
 /** The calls that a listener may serve. */
 export const CALLS = [
@@ -23,11 +23,16 @@ export const CALLS = [
   'health',
   'metrics',
   'openapi',
+  'status-page',
+  'status-json',
 ] as const;
 export type Call = (typeof CALLS)[number];
 
 /** Calls that carry blocks: they are served over post-quantum TLS only. */
 export const DATA_CALLS: readonly Call[] = ['inbound', 'claim', 'ack', 'outbound', 'status', 'delete', 'register'];
+
+/** Calls that name devices to anybody who asks: they are served in the management zone only. */
+export const MANAGEMENT_CALLS: readonly Call[] = ['status-page', 'status-json'];
 
 /** `pq`: TLS 1.3, X25519MLKEM768, ML-DSA-65. `classic`: TLS 1.3 for monitoring. `off`: plain, on loopback only. */
 export const TLS_MODES = ['pq', 'classic', 'off'] as const;
@@ -44,6 +49,9 @@ export type ListenerConfig = Of<typeof listener>;
 /** `slab`: blocks die with the process. `tmpfs`: files in memory, below `path`, that the next process adopts. */
 export const STORE_KINDS = ['slab', 'tmpfs'] as const;
 
+/** Most slots of a store. */
+const MAX_SLOTS = 4096;
+
 const path = text('a path', 1, 4096);
 
 const body = object(
@@ -55,16 +63,22 @@ const body = object(
     seedFile: path,
     licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
     site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
-    store: object({ slots: integer(1, 4096) }, { kind: oneOf(STORE_KINDS), path }),
+    store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
     limits: object(
       {},
       {
         maxTtlSeconds: integer(1, MAX_TTL_SECONDS),
         leaseSeconds: integer(1, 86_400),
         leasesPerReader: integer(1, 256),
-        slotsPerSender: integer(1, 4096),
+        slotsPerSender: integer(1, MAX_SLOTS),
+        slotsPerZone: object(
+          {},
+          { ot: integer(1, MAX_SLOTS), it: integer(1, MAX_SLOTS), management: integer(1, MAX_SLOTS) },
+        ),
         bodySeconds: integer(1, 3600),
         connections: integer(1, 65_536),
+        connectionsPerPeer: integer(1, 65_536),
+        failuresPerMinute: integer(1, 1_000_000),
       },
     ),
     logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
@@ -90,19 +104,26 @@ export interface RelayConfig {
     readonly leaseSeconds: number;
     readonly leasesPerReader: number;
     readonly slotsPerSender: number;
+    /** What the senders of one zone may use together: what it leaves is kept for the others. */
+    readonly slotsPerZone: Readonly<Record<Zone, number>>;
     readonly bodySeconds: number;
+    /** Of each listener. */
     readonly connections: number;
+    /** Of one source address before a device has shown itself, and of one device after. */
+    readonly connectionsPerPeer: number;
+    /** Failed attempts of one source address, before those that cost a signature check are refused unread. */
+    readonly failuresPerMinute: number;
   };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
-/** Everything that the OT, IT and management zones need by default, on one listener. */
+/** Everything that devices and operators need by default, on one listener. */
 export const DEFAULT_LISTENER: ListenerConfig = {
   zone: 'ot',
   address: '0.0.0.0',
   port: 3000,
   tls: 'pq',
-  calls: [...CALLS],
+  calls: CALLS.filter((call) => !MANAGEMENT_CALLS.includes(call)),
 };
 
 /** Checks a configuration and fills in defaults; refuses `schema-invalid` with the path of the key. */
@@ -124,7 +145,10 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       slotsPerSender: store.slots,
       bodySeconds: 60,
       connections: 512,
+      connectionsPerPeer: 64,
+      failuresPerMinute: 60,
       ...written.limits,
+      slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },
     },
     logLevel: written.logLevel ?? 'info',
   };
@@ -149,6 +173,14 @@ function refuseUnsafeListener(listener: ListenerConfig, index: number): void {
       'schema-invalid',
       `call "${carried}" needs tls: pq, this listener has tls: ${listener.tls}`,
       `${place}.tls`,
+    );
+  }
+  const named = listener.calls.find((call) => MANAGEMENT_CALLS.includes(call));
+  if (named && listener.zone !== 'management') {
+    throw new Problem(
+      'schema-invalid',
+      `call "${named}" names devices and needs zone: management, this listener has zone: ${listener.zone}`,
+      `${place}.zone`,
     );
   }
   if (listener.tls === 'off' && !isLoopback(listener.address)) {

@@ -118,7 +118,7 @@ export function sealBlock(engine: Engine, block: Uint8Array, options: SealOption
   header.set(commit, header.length - commit.length);
 
   // 4. The frame, padded with zeros, signed together with the whole header.
-  const { codec, data } = encode(options.plain);
+  const { codec, data } = encode(options.plain, frameCapacity(frame.length));
   writeFrame(frame, { ...options.fields, ackSeed, codec, plainBytes: options.plain.length }, data);
   const digest = signatureDigest(engine, header, frame);
   frame.set(options.signer.sign('ghostpipe/block/v1', digest), frame.length - SIGNATURE_PAIR_BYTES);

@@ -53,6 +53,27 @@ export const PROBLEMS = {
   'control-invalid': { status: 400, mend: 'Update the client; its control frame does not parse.' },
   'receipt-invalid': { status: 400, mend: 'Update the receiver; its delivery receipt does not parse or verify.' },
 
+  // Audit log
+  'log-record-invalid': {
+    status: 400,
+    mend: 'Get the log record byte for byte as it stands in the log; update this program if the log is newer.',
+  },
+  'log-tile-invalid': { status: 400, mend: 'Get the tile or bundle again; docs/formats.md says what each one holds.' },
+  'log-note-invalid': { status: 400, mend: 'Get the signed text again and hand it on as it is, byte for byte.' },
+  'log-checkpoint-invalid': {
+    status: 400,
+    mend: 'Get the checkpoint again from the relay; both post-quantum lines of one log must stand under it.',
+  },
+  'log-receipt-invalid': { status: 400, mend: 'Get the log receipt again from the relay; keep it byte for byte.' },
+  'log-epoch-invalid': {
+    status: 403,
+    mend: 'Check logPin in the relay profile; the epoch statement must be signed by the key that it names.',
+  },
+  'proof-invalid': {
+    status: 400,
+    mend: 'Get the proof again; if it fails once more keep proof and checkpoint, they are evidence against the log.',
+  },
+
   // Identity and site
   'did-invalid': { status: 400, mend: 'A device identifier is did:paramant: and a base58btc SHA-256 multihash.' },
   'did-mismatch': { status: 403, mend: 'The keys do not belong to this identifier; get the device document again.' },
@@ -79,7 +100,10 @@ export const PROBLEMS = {
     status: 503,
     mend: 'Wait for Retry-After; every slot of the relay holds a block that is not delivered yet.',
   },
-  'quota-exceeded': { status: 503, mend: 'Wait for Retry-After; this device holds as many slots as it may.' },
+  'quota-exceeded': {
+    status: 503,
+    mend: 'Wait for Retry-After; this device, or its zone, holds as many as it may.',
+  },
   'no-recipient': {
     status: 409,
     mend: 'Start the receiver: no stanza belongs to a device that is registered at the relay now.',
@@ -152,6 +176,10 @@ export const PROBLEMS = {
   'sink-failed': {
     status: 0,
     mend: 'Mend the place that the readings go to; the block stays at the relay until it works.',
+  },
+  'state-failed': {
+    status: 0,
+    mend: 'Make the state folder writable and give it room; nothing is acknowledged or let go of meanwhile.',
   },
   'spool-full': { status: 0, mend: 'Mend the link or the receiver; the sender holds as many records as it may.' },
   'spool-failed': {

@@ -73,12 +73,13 @@ export class RangeSet {
     return this.#ranges.at(-1)?.end ?? 0;
   }
 
-  /** The numbers missing below `end`. */
-  gaps(): Range[] {
+  /** The numbers below `below` that are not in the set; below `end` when it is left out. */
+  gaps(below: number = this.end): Range[] {
     let from = 0;
     const missing: Range[] = [];
-    for (const { first, end } of this.#ranges) {
-      if (first > from) missing.push({ first: from, count: first - from });
+    for (const { first, end } of [...this.#ranges, { first: below, end: below }]) {
+      const until = Math.min(first, below);
+      if (until > from) missing.push({ first: from, count: until - from });
       from = end;
     }
     return missing;

@@ -11,6 +11,15 @@ import type { Member, Registry } from './registry.ts';
 /** `device` is any registered device, a role is a device that the roster gives that role. */
 export type Allowed = 'device' | Role;
 
+/** The registered device whose API key a request carries, whatever it may do; undefined when there is none. */
+export function deviceBehind(registry: Registry | null, authorization: string | undefined): Member | undefined {
+  try {
+    return registry?.withApiKey(bearerKey(authorization));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The API key of a request; refuses `not-available` when there is none of that form. */
 export function bearerKey(authorization: string | undefined): string {
   const key = authorization?.startsWith('Bearer ') ? authorization.slice('Bearer '.length) : '';

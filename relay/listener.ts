@@ -10,21 +10,26 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { ListenerConfig, RelayConfig } from '../protocol/config.ts';
 import { asProblem, Problem } from '../protocol/problem.ts';
 import { AnswersUnderWay } from './answers.ts';
-import { authenticate, type ZoneGate } from './auth.ts';
+import { authenticate, deviceBehind, type ZoneGate } from './auth.ts';
+import { Connections } from './connections.ts';
 import type { RelayIdentity } from './identity.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { refuse, refuseNotHttp } from './problem-reply.ts';
 import type { Registry } from './registry.ts';
 import type { Route } from './routes/route.ts';
+import type { Strangers } from './strangers.ts';
+import { sourceOf } from './throttle.ts';
 import { tlsOptions } from './tls-options.ts';
 import type { Version } from './version.ts';
 
-const HEADERS_MS = 10_000;
+const HEADERS_MS = 5000;
 const MAX_HEADER_BYTES = 8192;
 const MAX_HEADERS = 32;
 /** An idle connection outlives at least two intervals, since a device holds one for all its exchanges. */
 const MIN_KEEP_ALIVE_MS = 75_000;
+/** After so long without a byte a peer is asked whether it is still there; ten seconds later it is not. */
+const ASK_PEER_MS = 15_000;
 /** How long requests under way may still take when the relay stops. */
 const STOP_MS = 2000;
 
@@ -42,6 +47,7 @@ export interface ListenerOptions {
   readonly version: Version;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly strangers: Strangers;
 }
 
 export interface OpenListener {
@@ -65,7 +71,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
 
 /** The listener's application, not bound yet. */
 export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
-  const { listener, limits, intervalMs, log, metrics } = options;
+  const { listener, limits, intervalMs, registry, log, metrics, strangers } = options;
   const refusing = { bodyMs: limits.bodySeconds * 1000, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
 
   const refuseAny = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): Promise<void> => {
@@ -73,18 +79,26 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
     const { code, detail } = problem;
     const call = request.routeOptions?.config?.url ?? 'unknown';
     metrics.refusal(code);
-    log[code === 'internal' ? 'error' : 'warn'](
-      { zone: listener.zone, call, peer: request.ip, code, detail },
-      'refused',
-    );
+    const tell = () => {
+      const line = { zone: listener.zone, call, peer: request.ip, code, detail };
+      log[code === 'internal' ? 'error' : 'warn'](line, 'refused');
+    };
+    const known = code !== 'not-available' || deviceBehind(registry, request.headers.authorization);
+    if (known) tell();
+    else strangers.failed(sourceOf(request.ip), tell);
     return refuse(request, reply, problem, refusing);
   };
 
   const answers = new AnswersUnderWay();
+  const connections = new Connections(limits, {
+    dropped: (reason) => metrics.dropped(reason),
+    silent: (peer) => strangers.failed(peer, () => log.debug({ zone: listener.zone, peer }, 'no request')),
+  });
   const app = fastify({
     serverFactory: (handler) =>
-      makeServer(options, (request, response) => {
+      makeServer(options, connections, (request, response) => {
         answers.begin(request, response);
+        response.sendDate = false; // answers tell nothing that their reader does not need
         handler(request, response);
       }),
     logger: false,
@@ -97,6 +111,8 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
   app.setValidatorCompiler(() => () => true); // schemas describe; protocol/ checks
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.addHook('onRequest', async ({ headers, raw }) => {
+    connections.heard(raw.socket, deviceBehind(registry, headers.authorization)?.device.did ?? null);
+    if (raw.rawHeaders.length > 2 * MAX_HEADERS) throw unknownCall(`more than ${MAX_HEADERS} headers`);
     if (headers.host === undefined && raw.httpVersion === '1.1') throw unknownCall('without host'); // RFC 9112 section 3.2
   });
   app.setErrorHandler((error, request, reply) =>
@@ -111,15 +127,22 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
   return app;
 }
 
-function serve(app: FastifyInstance, route: Route, { zone, registry }: ListenerOptions): void {
+function serve(app: FastifyInstance, route: Route, { zone, registry, strangers }: ListenerOptions): void {
   const { method, url, schema } = route;
   app.route({
     method,
     url,
     schema,
     async handler(request, reply) {
-      if (route.allowed === 'anyone') return route.handle({ request, reply, zone });
-      const member = () => authenticate(registry!, request.headers.authorization, route.allowed, zone);
+      const { authorization } = request.headers;
+      if (route.allowed === 'anyone') {
+        const source = sourceOf(request.ip);
+        const refuseSpent = (): void => {
+          if (!deviceBehind(registry, authorization)) strangers.refuseSpent(source);
+        };
+        return route.handle({ request, reply, zone, refuseSpent });
+      }
+      const member = () => authenticate(registry!, authorization, route.allowed, zone);
       member();
       return route.handle({ request, reply, zone, member });
     },
@@ -127,7 +150,8 @@ function serve(app: FastifyInstance, route: Route, { zone, registry }: ListenerO
 }
 
 function makeServer(
-  { listener, limits, intervalMs, identity, log }: ListenerOptions,
+  { listener, limits, intervalMs, identity, log, metrics }: ListenerOptions,
+  connections: Connections,
   handler: (request: http.IncomingMessage, response: http.ServerResponse) => void,
 ): http.Server {
   const bounds = {
@@ -135,7 +159,9 @@ function makeServer(
     requestTimeout: HEADERS_MS + limits.bodySeconds * 1000,
     keepAliveTimeout: Math.max(MIN_KEEP_ALIVE_MS, 2 * intervalMs),
     maxHeaderSize: MAX_HEADER_BYTES,
-    connectionsCheckingInterval: 5000,
+    connectionsCheckingInterval: 1000,
+    keepAlive: true,
+    keepAliveInitialDelay: ASK_PEER_MS,
     requireHostHeader: false, // who leaves it out gets the answer of strangers, not Node's
   };
   const server =
@@ -143,8 +169,21 @@ function makeServer(
       ? http.createServer(bounds, handler)
       : https.createServer({ ...bounds, ...tlsOptions(listener.tls, identity) }, handler);
   server.on('checkExpectation', handler); // an expectation that is not known is none (RFC 9110 section 10.1.1)
-  server.maxHeadersCount = MAX_HEADERS;
-  server.maxConnections = limits.connections;
+  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const go = (): void => {
+      response.writeContinue();
+      handler(request, response);
+    };
+    // Before its turn on the connection Node would put the 100 between head and body of its answer.
+    if (response.socket) go();
+    else response.once('socket', go);
+  });
+  server.maxHeadersCount = MAX_HEADERS + 1; // one more, so that more is seen: Node drops the rest
+  const [accept] = server.listeners('connection') as [(socket: Socket) => void];
+  server.removeAllListeners('connection').on('connection', (socket: Socket) => {
+    if (connections.add(socket)) accept.call(server, socket);
+  });
+  metrics.watch(listener.zone, server as http.Server);
   server.on('tlsClientError', (error: Error, socket: Socket) => {
     log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
   });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { ServerOptions } from 'node:https';
 import type { RelayIdentity } from './identity.ts';
 
-const HANDSHAKE_MS = 10_000;
+const HANDSHAKE_MS = 5000;
 
 /**
  * `pq`: X25519MLKEM768 and ML-DSA-65 and nothing else, so that a peer without them fails in the handshake. `classic`:

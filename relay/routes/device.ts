@@ -1,5 +1,5 @@
 /** What every device needs before data flows: to be registered, others' keys, the roster. */
-import { parseJson } from '../../protocol/canonical.ts';
+import { type Json, parseJson } from '../../protocol/canonical.ts';
 import { apiKeyHash, didDocument } from '../../protocol/identity.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { openRegistration, REGISTRATION_LIMIT, type Registration } from '../../protocol/registration.ts';
@@ -8,7 +8,8 @@ import { toHex } from '../../protocol/text.ts';
 import { bearerKey } from '../auth.ts';
 import { readBody } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
-import { describe, type Exchange, json, parameter, type Route, requireType, strings } from './route.ts';
+import { documentFault } from '../log.ts';
+import { describe, json, type OpenExchange, parameter, type Route, requireType, strings } from './route.ts';
 
 export function deviceRoutes(conduit: Conduit): Route[] {
   return [
@@ -52,15 +53,17 @@ export function deviceRoutes(conduit: Conduit): Route[] {
   ];
 }
 
-async function register(conduit: Conduit, { request, zone }: Exchange): Promise<object> {
-  const { roster, registry, log } = conduit;
-  const registration = await proved(conduit, request);
+async function register(conduit: Conduit, exchange: OpenExchange): Promise<object> {
+  const { roster, registry, activity, log } = conduit;
+  const { zone } = exchange;
+  const registration = await proved(conduit, exchange);
   const entry = roster.member(registration.grant.did);
   if (entry && !zone.admits(entry.zone)) {
     throw new Problem('not-available', `${entry.name} is of zone ${entry.zone} and registered in zone ${zone.name}`);
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
   const { device } = registry.register(registration);
+  activity.registered(device.did);
   log.info({ device: device.name, did: device.did, generation: registration.statement.generation }, 'registered');
   return {
     did: device.did,
@@ -73,13 +76,18 @@ async function register(conduit: Conduit, { request, zone }: Exchange): Promise<
   };
 }
 
-/** Opens a registration and holds the grant against the API key; whatever fails is `not-available` to the caller. */
-async function proved(conduit: Conduit, request: Exchange['request']): Promise<Registration> {
+/**
+ * Opens a registration and holds the grant against the API key; whatever fails is `not-available` to the caller. Its
+ * signatures cost. A stranger does not know which devices there are, so one that names a device of the roster is let
+ * pass although others behind its address have failed too often.
+ */
+async function proved(conduit: Conduit, { request, refuseSpent }: OpenExchange): Promise<Registration> {
   const { engine, roster } = conduit;
   try {
     const apiKey = bearerKey(request.headers.authorization);
     requireType(request, 'application/json');
     const value = parseJson(await readBody(request.raw, REGISTRATION_LIMIT, bodyMs(conduit)), REGISTRATION_LIMIT);
+    if (!roster.member(claimedDid(value))) refuseSpent();
     const trust = { operatorKeys: operatorKeys(roster.current), siteId: roster.current.siteId };
     const registration = openRegistration(engine, value, trust);
     if (registration.grant.apiKeyHash !== apiKeyHash(engine, apiKey)) {
@@ -87,9 +95,14 @@ async function proved(conduit: Conduit, request: Exchange['request']): Promise<R
     }
     return registration;
   } catch (thrown) {
-    const { code, detail } = asProblem(thrown);
-    throw new Problem('not-available', `registration refused: ${code}: ${detail}`);
+    throw new Problem('not-available', `registration refused: ${documentFault(asProblem(thrown))}`);
   }
+}
+
+/** The DID that a registration claims: nothing of it is checked yet. */
+function claimedDid(value: Json): string {
+  const unproved = value as { readonly grant?: { readonly signed?: { readonly did?: unknown } } } | null;
+  return String(unproved?.grant?.signed?.did);
 }
 
 const REGISTERED = {

@@ -1,15 +1,21 @@
 /** The operator's calls. Signatures authorise them and nothing else, so that any machine may carry a document here. */
+import type { IncomingMessage } from 'node:http';
 import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { REVOCATION } from '../../protocol/revocation.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { readBody } from '../body.ts';
 import { bodyMs, type Conduit, enforceRoster } from '../conduit.ts';
-import { describe, type Exchange, json, type OpenRoute } from './route.ts';
+import { documentFault } from '../log.ts';
+import { describe, json, type OpenExchange, type OpenRoute } from './route.ts';
 
 /** Refusals that come after the operator's signature held: their cause is told. */
 const TOLD: readonly ProblemCode[] = ['roster-older', 'profile-mismatch', 'quota-exceeded'];
 
+/** Documents that arrive at the same time: as many whole rosters are in memory at most. */
+const MAX_ARRIVING = 16;
+
 export function operatorRoutes(conduit: Conduit): OpenRoute[] {
+  const arriving = new Set<IncomingMessage>();
   const signed = (what: string) => json(what, { signed: {}, signatures: {} });
   return [
     {
@@ -23,7 +29,7 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
         response: { 200: json('The version in force.', { version: { type: 'integer' } }) },
       }),
       handle: (exchange) =>
-        signedCall(conduit, exchange, ROSTER.limit, (bytes) => {
+        signedCall(conduit, exchange, arriving, ROSTER.limit, (bytes) => {
           const { version } = conduit.roster.publish(bytes);
           conduit.log.info({ version }, 'roster in force');
           return { version };
@@ -40,7 +46,7 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
         response: { 200: json('Done.') },
       }),
       handle: (exchange) =>
-        signedCall(conduit, exchange, REVOCATION.limit, (bytes) => {
+        signedCall(conduit, exchange, arriving, REVOCATION.limit, (bytes) => {
           const { did, what, by } = conduit.roster.revoke(bytes, (wanted) => {
             const registration = conduit.registry.withDid(wanted)?.registration;
             return registration && { keys: registration.keys, apiKeyHash: registration.grant.apiKeyHash };
@@ -52,20 +58,43 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
   ];
 }
 
-/** Reads a document and lets `apply` take it; then registrations and waiting blocks follow at once. */
+/**
+ * Reads a document and lets `apply` take it; then registrations and waiting blocks follow at once. Whose source has
+ * failed too often is refused before it is read, and again before its signature is checked.
+ */
 async function signedCall(
   conduit: Conduit,
-  { request }: Exchange,
+  { request, refuseSpent }: OpenExchange,
+  arriving: Set<IncomingMessage>,
   limit: number,
   apply: (bytes: Uint8Array) => object,
 ): Promise<object> {
   try {
-    const answer = apply(await readBody(request.raw, limit, bodyMs(conduit)));
+    refuseSpent();
+    const bytes = await receive(request.raw, arriving, () => readBody(request.raw, limit, bodyMs(conduit)));
+    refuseSpent();
+    const answer = apply(bytes);
     enforceRoster(conduit);
     return answer;
   } catch (thrown) {
     const problem = asProblem(thrown);
     if (TOLD.includes(problem.code)) throw problem;
-    throw new Problem('not-available', `document refused: ${problem.code}: ${problem.detail}`);
+    throw new Problem('not-available', `document refused: ${documentFault(problem)}`);
+  }
+}
+
+/** Reads while `request` is among those that arrive. The oldest goes when there are too many: no slow one keeps others out. */
+async function receive(
+  request: IncomingMessage,
+  arriving: Set<IncomingMessage>,
+  read: () => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  arriving.add(request);
+  const [oldest] = arriving;
+  if (arriving.size > MAX_ARRIVING) oldest!.destroy();
+  try {
+    return await read();
+  } finally {
+    arriving.delete(request);
   }
 }

@@ -31,10 +31,15 @@ interface RouteBase {
   readonly schema: FastifySchema;
 }
 
+export interface OpenExchange extends Exchange {
+  /** Stands before work that costs much: refuses `not-available` when a stranger's source has failed too often. */
+  refuseSpent(): void;
+}
+
 /** A call that needs no API key, or (registration) checks it itself. */
 export interface OpenRoute extends RouteBase {
   readonly allowed: 'anyone';
-  handle(exchange: Exchange): unknown;
+  handle(exchange: OpenExchange): unknown;
 }
 
 /** A call for registered devices; the gate has let the caller pass before `handle` runs. */

@@ -74,10 +74,12 @@ export function submitRoutes(conduit: Conduit): MemberRoute[] {
   ];
 }
 
+type From = Pick<Member['device'], 'did' | 'zone'>;
+
 async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
   requireType(exchange.request, OCTETS);
-  const { did } = exchange.member().device;
-  const accepted = await receive(conduit, exchange, did);
+  const { did, zone } = exchange.member().device;
+  const accepted = await receive(conduit, exchange, { did, zone });
   return sendControl(exchange.reply, 201, [
     { type: 'epoch', epochId: conduit.epoch },
     { type: 'accepted', transferId: fromHex(accepted.transferId, 16), repeated: accepted.repeated },
@@ -89,24 +91,24 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
  * Receives a block and takes it into the store. A block is hashed even when there is no room for it, since one that
  * is held already needs none. Whatever goes wrong, the slot is given back.
  */
-async function receive(conduit: Conduit, { request, member }: MemberExchange, did: string): Promise<Accepted> {
+async function receive(conduit: Conduit, { request, member }: MemberExchange, from: From): Promise<Accepted> {
   const { deliveries, store, metrics } = conduit;
-  const room = admit(conduit, did);
+  const room = admit(conduit, from);
   const slot = room instanceof Problem ? null : room;
   try {
     const hash = await receiveBlock(request.raw, slot?.bytes ?? null, store.blockBytes, bodyMs(conduit));
     // From here to the end nothing waits: what is looked up cannot change before it is used.
     const sender = member();
-    const repeated = deliveries.repeated(conduit.now(), did, hash);
+    const repeated = deliveries.repeated(conduit.now(), from.did, hash);
     if (repeated) {
-      if (slot) deliveries.abandon(did, slot);
+      if (slot) deliveries.abandon(slot);
       metrics.repeated();
       return repeated;
     }
     if (room instanceof Problem) throw room;
     return accept(conduit, sender, room, hash);
   } catch (thrown) {
-    if (slot) deliveries.abandon(did, slot);
+    if (slot) deliveries.abandon(slot);
     throw thrown;
   }
 }
@@ -126,9 +128,9 @@ function accept(conduit: Conduit, sender: Member, slot: Slot, hash: string): Acc
   });
 }
 
-function admit({ deliveries }: Conduit, did: string): Slot | Problem {
+function admit({ deliveries, now }: Conduit, { did, zone }: From): Slot | Problem {
   try {
-    return deliveries.admit(did);
+    return deliveries.admit(now(), did, zone);
   } catch (thrown) {
     return asProblem(thrown);
   }

@@ -8,10 +8,14 @@
 import { equalBytes } from '../../protocol/bytes.ts';
 import type { TransferState } from '../../protocol/control.ts';
 import { Problem, type RejectCode } from '../../protocol/problem.ts';
+import type { Zone } from '../../protocol/shapes.ts';
 import type { BlockStore, Slot } from './block-store.ts';
-import type { DeliveryEvent } from './event.ts';
+import { Due } from './due.ts';
+import type { EndedTransfer } from './ended-file.ts';
+import { type DeliveryEvent, deliveryEvent } from './event.ts';
 import type { Accepted, Lease, Submission } from './handover.ts';
 import { type Found, Ledger } from './ledger.ts';
+import { type QuotaLimits, Quotas } from './quotas.ts';
 import {
   isFinished,
   isOpen,
@@ -26,10 +30,9 @@ import {
 } from './transfer.ts';
 import { Turns } from './turns.ts';
 
-export interface DeliveryLimits {
+export interface DeliveryLimits extends QuotaLimits {
   readonly leaseMs: number;
   readonly leasesPerReader: number;
-  readonly slotsPerSender: number;
 }
 
 export class Deliveries {
@@ -39,8 +42,11 @@ export class Deliveries {
   readonly #onEvent: (event: DeliveryEvent) => void;
   readonly #ledger = new Ledger();
   readonly #turns = new Turns();
-  /** Slots in use by each sender, those still being received included. */
-  readonly #slotsOf = new Map<string, number>();
+  /** Every slot in use, those still being received included. */
+  readonly #quotas: Quotas;
+  readonly #due = new Due();
+  /** The transfers whose block is held, oldest first: to look at, not to change. */
+  readonly held = (): readonly Transfer[] => this.#ledger.held();
 
   constructor(
     store: BlockStore,
@@ -50,39 +56,49 @@ export class Deliveries {
   ) {
     this.#store = store;
     this.#limits = limits;
+    this.#quotas = new Quotas(limits);
     this.#makeId = makeId;
     this.#onEvent = onEvent;
   }
 
-  /** Takes over what an earlier process held, oldest first: leases and views go on, what had finished is burned. */
-  adopt(now: number, transfers: readonly Transfer[]): void {
-    for (const transfer of transfers) {
-      this.#slotsOf.set(transfer.sender, (this.#slotsOf.get(transfer.sender) ?? 0) + 1);
+  /**
+   * Takes over from earlier processes what had `ended` and what is `held`, each in its order. Leases and views go on,
+   * what had finished is burned; of what ended, how it ended is known and no view. `zoneOf` gives the zone of a sender.
+   */
+  adopt(
+    now: number,
+    held: readonly Transfer[],
+    ended: readonly EndedTransfer[],
+    zoneOf: (did: string) => Zone | undefined,
+  ): void {
+    this.#ledger.recall(ended);
+    for (const transfer of held) {
+      this.#quotas.take(transfer.slot!, transfer.sender, zoneOf(transfer.sender));
+      if (this.#ledger.get(transfer.id)) {
+        this.abandon(transfer.slot!); // the crash came between the note of its end and its burning
+        continue;
+      }
       this.#ledger.add(transfer);
+      this.#due.add(transfer);
       if (isFinished(transfer)) this.#burn(now, transfer, outcomeOf(transfer));
     }
     this.settle(now);
   }
 
   /** A slot to receive a block into; `submit` or `abandon` must follow. Refuses `quota-exceeded`, `slots-full`. */
-  admit(sender: string): Slot {
-    const used = this.#slotsOf.get(sender) ?? 0;
-    const { slotsPerSender } = this.#limits;
-    if (used >= slotsPerSender) {
-      throw new Problem('quota-exceeded', `this device uses ${used} slots, it may use ${slotsPerSender}`);
-    }
+  admit(now: number, sender: string, zone: Zone): Slot {
+    this.settle(now);
+    this.#quotas.refuseBeyond(sender, zone);
     const slot = this.#store.take();
     if (!slot) throw new Problem('slots-full', 'every slot holds a block');
-    this.#slotsOf.set(sender, used + 1);
+    this.#quotas.take(slot, sender, zone);
     return slot;
   }
 
   /** Gives a slot back whose block was not submitted; what is in it is overwritten. */
-  abandon(sender: string, slot: Slot): void {
+  abandon(slot: Slot): void {
+    this.#quotas.giveBack(slot);
     this.#store.burn(slot);
-    const used = this.#slotsOf.get(sender)! - 1;
-    if (used > 0) this.#slotsOf.set(sender, used);
-    else this.#slotsOf.delete(sender);
   }
 
   /** The first answer to this block of this sender, if it is still remembered. */
@@ -97,7 +113,7 @@ export class Deliveries {
     const { sender, slot, hash } = submission;
     const first = this.repeated(now, sender, hash);
     if (first) {
-      this.abandon(sender, slot);
+      this.abandon(slot);
       return first;
     }
     const transfer: Transfer = {
@@ -112,6 +128,7 @@ export class Deliveries {
       end: null,
     };
     this.#ledger.add(transfer);
+    this.#due.add(transfer);
     this.#tell('accepted', transfer);
     return { transferId: transfer.id, repeated: false };
   }
@@ -125,8 +142,11 @@ export class Deliveries {
     const inbox = this.#ledger.inbox(reader);
     if (this.#leasesOf(inbox, session) >= Math.min(maxLeases, this.#limits.leasesPerReader)) return undefined;
     const left = inbox.find(({ view }) => view.state === 'leased' && view.session !== session);
-    const waiting = inbox.filter(({ transfer, view }) => view.state === 'waiting' && mayTake(transfer, view));
-    const next = left ?? this.#turns.next(reader, waiting);
+    const next =
+      left ??
+      this.#turns.next(reader, inbox, ({ transfer, view }) => {
+        return view.state === 'waiting' && mayTake(transfer, view);
+      });
     return next && this.#lease(now, next.transfer, next.view, session);
   }
 
@@ -200,7 +220,7 @@ export class Deliveries {
   /** Takes every open view from the readers that may no longer read. */
   dropReaders(now: number, mayRead: (did: string) => boolean): void {
     this.settle(now);
-    for (const transfer of this.#ledger.held()) {
+    for (const transfer of this.held()) {
       for (const view of transfer.views.values()) {
         if (isOpen(view) && !mayRead(view.recipient)) this.#endView(now, transfer, view, 'expired');
       }
@@ -209,24 +229,17 @@ export class Deliveries {
 
   /** Burns everything: the relay stops. */
   burnAll(now: number): void {
-    for (const transfer of this.#ledger.held()) this.#burn(now, transfer, 'expired');
+    for (const transfer of this.held()) this.#burn(now, transfer, 'expired');
   }
 
   /** Brings states up to `now`: times to live, leases, memory of ended transfers. Each method does it first. */
   settle(now: number): void {
-    for (const transfer of this.#ledger.held()) {
-      if (transfer.expiresMs <= now) this.#burn(now, transfer, 'expired');
-      else this.#lapseLeases(now, transfer);
-    }
-    this.#ledger.forget(now);
-  }
-
-  #lapseLeases(now: number, transfer: Transfer): void {
-    for (const view of transfer.views.values()) {
-      if (view.state !== 'leased' || view.leaseEndsMs > now) continue;
+    const expire = (transfer: Transfer) => this.#burn(now, transfer, 'expired');
+    this.#due.settle(now, this.held, expire, (transfer, view) => {
       view.state = 'waiting';
       this.#tell('lapsed', transfer, view);
-    }
+    });
+    this.#ledger.forget(now);
   }
 
   #leasesOf(inbox: readonly Found[], session: string): number {
@@ -239,6 +252,7 @@ export class Deliveries {
     view.session = session;
     view.leaseEndsMs = Math.min(now + this.#limits.leaseMs, transfer.expiresMs);
     view.attempts += 1;
+    this.#due.leased(transfer, view);
     this.#turns.served(view.recipient, transfer.sender);
     this.#tell('leased', transfer, view);
     const lease = this.#stream(now, transfer, view);
@@ -247,14 +261,13 @@ export class Deliveries {
   }
 
   #stream(now: number, transfer: Transfer, view: View): Lease {
-    const slot = transfer.slot!;
     return {
       transferId: transfer.id,
       hash: transfer.hash,
       attempt: view.attempts,
       leaseMs: Math.floor(view.leaseEndsMs - now),
-      bytes: slot.bytes,
-      release: this.#store.pin(slot),
+      bytes: transfer.slot!.bytes,
+      release: this.#store.pin(transfer.slot!),
     };
   }
 
@@ -265,28 +278,22 @@ export class Deliveries {
   }
 
   #burn(now: number, transfer: Transfer, state: TransferState): void {
-    this.abandon(transfer.sender, transfer.slot!);
+    transfer.end = { state, atMs: now };
+    this.#store.remember({ ...transfer, end: transfer.end });
+    this.abandon(transfer.slot!);
     transfer.slot = null;
-    for (const view of transfer.views.values()) {
-      if (!isOpen(view)) continue;
+    for (const view of transfer.views.values().filter(isOpen)) {
       view.state = 'expired';
       this.#tell('expired', transfer, view);
     }
-    transfer.end = { state, atMs: now };
     this.#ledger.retire(transfer);
+    this.#due.remove(transfer);
     this.#tell('burned', transfer);
   }
 
   /** Every change of a transfer ends here: the store keeps it while it is held, then it is told. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
     if (transfer.slot) this.#store.persist(transfer);
-    this.#onEvent({
-      type,
-      transferId: transfer.id,
-      sender: transfer.sender,
-      ...(view ? { recipient: view.recipient } : {}),
-      ...(view?.rejectCode ? { rejectCode: view.rejectCode } : {}),
-      ...(transfer.end ? { state: transfer.end.state } : {}),
-    });
+    this.#onEvent(deliveryEvent(type, transfer, view));
   }
 }

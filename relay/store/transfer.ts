@@ -76,7 +76,8 @@ export function isOpen(view: View): boolean {
 
 /** Whether this view may be leased now without going beyond the transfer's views. */
 export function mayTake(transfer: Transfer, view: View): boolean {
-  return view.taken || viewsOf(transfer, ({ taken }) => taken) < transfer.viewLimit;
+  if (view.taken || transfer.viewLimit === transfer.views.size) return true;
+  return viewsOf(transfer, ({ taken }) => taken) < transfer.viewLimit;
 }
 
 /** True when all views that may be used are used, or nobody is left to use one. */

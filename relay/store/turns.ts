@@ -6,11 +6,18 @@ export class Turns {
   readonly #lastServed = new Map<string, Map<string, number>>();
   #claims = 0;
 
-  /** The view whose sender waits longest for its turn; among the views of one sender, the first given. */
-  next(reader: string, waiting: readonly Found[]): Found | undefined {
+  /**
+   * The view whose sender waits longest for its turn; among the views of one sender, the first given. Only one that
+   * `mayGo`, which is asked as rarely as can be.
+   */
+  next(reader: string, inbox: readonly Found[], mayGo: (found: Found) => boolean): Found | undefined {
     const senders = this.#lastServed.get(reader);
     const turnOf = ({ transfer }: Found) => senders?.get(transfer.sender) ?? 0;
-    return waiting.toSorted((a, b) => turnOf(a) - turnOf(b))[0]; // the sort is stable
+    let next: Found | undefined;
+    for (const found of inbox) {
+      if ((!next || turnOf(found) < turnOf(next)) && mayGo(found)) next = found;
+    }
+    return next;
   }
 
   /** Notes that `reader` was served from `sender`. */

@@ -149,14 +149,3 @@ t.test('a relay in one zone serves the devices of every zone', async (t) => {
   await historian.register(site.device('historian').registration);
   t.same(Buffer.from(await historian.roster()), Buffer.from(site.rosterBytes));
 });
-
-t.test('a listener takes as many connections as it may', async (t) => {
-  const site = smallPlant(t.testdir(), { limits: { connections: 2 } });
-  const { peer } = await runRelay(t, site);
-  const first = await connectPinned(peer('ot'));
-  const second = await connectPinned(peer('ot'));
-  await t.rejects(connectPinned(peer('ot')));
-  t.ok((await connectPinned(peer('it'))).destroy(), 'another listener has its own');
-  first.destroy();
-  second.destroy();
-});

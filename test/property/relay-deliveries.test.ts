@@ -8,13 +8,14 @@ import t, { type Test } from 'tap';
 import { didOf } from '../../protocol/identity.ts';
 import type { BlockStore } from '../../relay/store/block-store.ts';
 import { Deliveries } from '../../relay/store/deliveries.ts';
+import type { EndedTransfer } from '../../relay/store/ended-file.ts';
 import type { Lease } from '../../relay/store/handover.ts';
 import { Slab } from '../../relay/store/slab.ts';
 import { TmpfsStore } from '../../relay/store/tmpfs.ts';
 import type { Transfer } from '../../relay/store/transfer.ts';
 import { NaiveStore } from '../fixtures/naive-store.ts';
 
-const LIMITS = { leaseMs: 50, leasesPerReader: 2, slotsPerSender: 4 };
+const LIMITS = { leaseMs: 50, leasesPerReader: 2, slotsPerSender: 4, slotsPerZone: { ot: 5, it: 5, management: 5 } };
 /** Enough for every block that is held or still streams, so that only quotas refuse. */
 const SLOTS = 64;
 const BLOCK_BYTES = 64;
@@ -73,7 +74,11 @@ function commitOf(reader: string): Uint8Array {
 }
 
 /** Opens the store anew; a second time as the next process would. */
-type OpenStore = () => { readonly store: BlockStore; readonly adopted: readonly Transfer[] };
+type OpenStore = () => {
+  readonly store: BlockStore;
+  readonly adopted: readonly Transfer[];
+  readonly ended: readonly EndedTransfer[];
+};
 
 class World {
   readonly model = new NaiveStore(LIMITS);
@@ -98,11 +103,11 @@ class World {
   }
 
   #start(): void {
-    const { store, adopted } = this.#open();
+    const { store, adopted, ended } = this.#open();
     const makeId = () => idNumbered(++this.#ids);
     this.blocks = store;
     this.store = new Deliveries(store, LIMITS, makeId, () => {});
-    this.store.adopt(this.now, adopted);
+    this.store.adopt(this.now, adopted, ended, () => 'ot');
   }
 }
 
@@ -116,7 +121,7 @@ function step(world: World, operation: Operation): { actual: unknown; expected: 
       const hash = sha256(block).toString('hex');
       const views = Math.min(operation.views, recipients.length);
       const actual = outcome(() => {
-        const slot = store.admit(sender);
+        const slot = store.admit(now, sender, 'ot');
         slot.bytes.set(block, 0);
         const to = recipients.map((did) => ({ did, ackCommit: commitOf(did) }));
         return store.submit(now, { sender, slot, hash, views, burnAtClaim, ttlMs, recipients: to });
@@ -178,12 +183,13 @@ function followsTheModel(t: Test, numRuns: number, prepare: () => OpenStore): vo
 }
 
 t.test('the slab answers as the model does, whatever is done in whatever order', async (t) => {
-  followsTheModel(t, 500, () => () => ({ store: new Slab(SLOTS, BLOCK_BYTES), adopted: [] }));
+  followsTheModel(t, 500, () => () => ({ store: new Slab(SLOTS, BLOCK_BYTES), adopted: [], ended: [] }));
 });
 
 t.test('so does the tmpfs store, and processes come and go meanwhile', async (t) => {
   const folder = join(t.testdir(), 'store');
   const bootId = new Uint8Array(16).fill(7);
+  const newEpoch = bootId;
   const onFinding = () => {};
   followsTheModel(t, 60, () => {
     rmSync(folder, { recursive: true, force: true });
@@ -191,8 +197,8 @@ t.test('so does the tmpfs store, and processes come and go meanwhile', async (t)
     let last: TmpfsStore | undefined;
     return () => {
       last?.close();
-      last = new TmpfsStore({ folder, slots: SLOTS, blockBytes: BLOCK_BYTES, bootId, onFinding });
-      return { store: last, adopted: last.adopted };
+      last = new TmpfsStore({ folder, slots: SLOTS, blockBytes: BLOCK_BYTES, bootId, newEpoch, onFinding });
+      return { store: last, adopted: last.adopted, ended: last.ended };
     };
   });
 });

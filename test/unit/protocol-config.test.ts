@@ -1,5 +1,12 @@
 import t from 'tap';
-import { CALLS, DATA_CALLS, DEFAULT_LISTENER, parseRelayConfig } from '../../protocol/config.ts';
+import {
+  CALLS,
+  type Call,
+  DATA_CALLS,
+  DEFAULT_LISTENER,
+  MANAGEMENT_CALLS,
+  parseRelayConfig,
+} from '../../protocol/config.ts';
 import { Problem } from '../../protocol/problem.ts';
 
 const health = { zone: 'management', address: '127.0.0.1', port: 9100, tls: 'off', calls: ['health'] };
@@ -28,8 +35,11 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       leaseSeconds: 60,
       leasesPerReader: 4,
       slotsPerSender: 64,
+      slotsPerZone: { ot: 4096, it: 4096, management: 4096 },
       bodySeconds: 60,
       connections: 512,
+      connectionsPerPeer: 64,
+      failuresPerMinute: 60,
     },
     logLevel: 'info',
   });
@@ -44,11 +54,12 @@ t.test('what is written counts', async (t) => {
     site: { siteId: '0'.repeat(32), operatorKeyHash: `sha256/${'A'.repeat(43)}`, rosterFile: 'roster.json' },
     listeners: [health],
     store: { slots: 8 },
-    limits: { leaseSeconds: 5 },
+    limits: { leaseSeconds: 5, slotsPerZone: { it: 2 } },
     logLevel: 'debug',
   };
   const config = parseRelayConfig(written);
-  t.match(config, { ...written, limits: { leaseSeconds: 5, maxTtlSeconds: 86_400, slotsPerSender: 8 } });
+  const slotsPerZone = { ot: 4096, it: 2, management: 4096 };
+  t.match(config, { ...written, limits: { leaseSeconds: 5, maxTtlSeconds: 86_400, slotsPerSender: 8, slotsPerZone } });
 });
 
 t.test('an unknown or wrong key is refused with its place', async (t) => {
@@ -58,6 +69,7 @@ t.test('an unknown or wrong key is refused with its place', async (t) => {
   t.equal(refusedAt({ listeners, colour: 'red' }), 'colour');
   t.equal(refusedAt({ listeners, mode: 'cloud' }), 'mode');
   t.equal(refusedAt({ listeners, limits: { leaseSeconds: 0 } }), 'limits.leaseSeconds');
+  t.equal(refusedAt({ listeners, limits: { slotsPerZone: { ot: 0 } } }), 'limits.slotsPerZone.ot');
   t.equal(refusedAt({ listeners, licenceKey: 'abc' }), 'licenceKey');
   t.equal(refusedAt({ listeners: [{ ...health, port: 65_536 }] }), 'listeners[0].port');
   t.equal(refusedAt({ listeners: [{ ...health, address: 'localhost' }] }), 'listeners[0].address');
@@ -88,4 +100,16 @@ t.test('tls: off is for loopback only', async (t) => {
   for (const address of ['0.0.0.0', '::', '10.0.0.1', '1127.0.0.1']) {
     t.equal(refusedAt({ listeners: [{ ...health, address }] }), 'listeners[0].address', address);
   }
+});
+
+t.test('calls that name devices are served in the management zone only', async (t) => {
+  for (const call of CALLS) {
+    const place = refusedAt({ listeners: [{ ...health, zone: 'it', tls: 'pq', calls: [call] }] });
+    t.equal(place, MANAGEMENT_CALLS.includes(call) ? 'listeners[0].zone' : 'accepted', call);
+  }
+  const served = new Set<Call>(DEFAULT_LISTENER.calls);
+  t.same(
+    CALLS.filter((call) => !served.has(call)),
+    MANAGEMENT_CALLS,
+  );
 });

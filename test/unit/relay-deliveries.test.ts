@@ -4,7 +4,12 @@ import type { DeliveryEvent } from '../../relay/store/event.ts';
 import { TOMBSTONE_MS } from '../../relay/store/ledger.ts';
 import { Slab } from '../../relay/store/slab.ts';
 
-const LIMITS: DeliveryLimits = { leaseMs: 1000, leasesPerReader: 2, slotsPerSender: 8 };
+const LIMITS: DeliveryLimits = {
+  leaseMs: 1000,
+  leasesPerReader: 2,
+  slotsPerSender: 8,
+  slotsPerZone: { ot: 9, it: 9, management: 9 },
+};
 const TTL = 100_000;
 
 /** The commitment that reader `name` acknowledges with. */
@@ -29,7 +34,7 @@ function makeStore(limits: Partial<DeliveryLimits> = {}) {
     options: { sender?: string; hash?: string; views?: number; ttlMs?: number; burnAtClaim?: boolean } = {},
   ) => {
     const sender = options.sender ?? 'S';
-    const slot = store.admit(sender);
+    const slot = store.admit(now, sender, 'ot');
     slot.bytes.fill(ids + 1);
     return store.submit(now, {
       sender,
@@ -78,7 +83,7 @@ t.test('an ack needs the secret of its own view, and a view that was leased', as
 
 t.test('a commitment outlives the bytes that it stood in', async (t) => {
   const { store } = makeStore();
-  const slot = store.admit('S');
+  const slot = store.admit(0, 'S', 'ot');
   slot.bytes.set(commitOf('A'), 0);
   const ackCommit = slot.bytes.subarray(0, 32);
   const to = { sender: 'S', slot, hash: 'h', views: 1, burnAtClaim: false, ttlMs: TTL };
@@ -229,17 +234,31 @@ t.test('only the sender asks and deletes', async (t) => {
 });
 
 t.test('what cannot be admitted, and what was given up', async (t) => {
-  const { slab, store } = makeStore({ slotsPerSender: 6 });
-  const slots = Array.from({ length: 6 }, () => store.admit('S'));
-  t.throws(() => store.admit('S'), { code: 'quota-exceeded' });
-  store.admit('T');
-  store.admit('T');
-  t.throws(() => store.admit('T'), { code: 'slots-full' });
+  const { slab, store } = makeStore({ slotsPerSender: 6, slotsPerZone: { ot: 9, it: 9, management: 9 } });
+  const slots = Array.from({ length: 6 }, () => store.admit(0, 'S', 'ot'));
+  t.throws(() => store.admit(0, 'S', 'ot'), { code: 'quota-exceeded' });
+  store.admit(0, 'T', 'ot');
+  store.admit(0, 'T', 'ot');
+  t.throws(() => store.admit(0, 'T', 'ot'), { code: 'slots-full' });
   slots[0]!.bytes.fill(9);
-  store.abandon('S', slots[0]!);
+  store.abandon(slots[0]!);
   t.ok(slab.memory().every((slot) => slot.every((byte) => byte === 0)));
-  t.equal(store.admit('S'), slots[0]);
+  t.equal(store.admit(0, 'S', 'ot'), slots[0]);
 });
+
+t.test(
+  'a zone uses as many slots as it may, whichever of its devices asks, and leaves the others theirs',
+  async (t) => {
+    const { store } = makeStore({ slotsPerZone: { ot: 5, it: 8, management: 8 } });
+    const slots = ['S', 'S', 'T', 'T', 'U'].map((sender) => store.admit(0, sender, 'ot'));
+    t.throws(() => store.admit(0, 'V', 'ot'), { code: 'quota-exceeded', detail: 'zone ot uses 5 slots, it may use 5' });
+    for (let i = 0; i < 3; i++) store.admit(0, 'I', 'it');
+    t.throws(() => store.admit(0, 'I', 'it'), { code: 'slots-full' });
+    store.abandon(slots[2]!);
+    store.admit(0, 'V', 'ot');
+    t.throws(() => store.admit(0, 'T', 'ot'), { code: 'quota-exceeded' });
+  },
+);
 
 t.test('a reader that is dropped leaves the block to the others', async (t) => {
   const { slab, store, put } = makeStore();

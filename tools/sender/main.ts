@@ -5,8 +5,10 @@ import { digestOf } from '../../protocol/identity.ts';
 import type { Problem, ProblemCode } from '../../protocol/problem.ts';
 import { narrowedRoute, type ResolvedRoute, routeOf } from '../../protocol/roster.ts';
 import { streamId } from '../../protocol/stream.ts';
+import { clientChecks, runChecks } from '../lib/check.ts';
 import { type Client, openClient } from '../lib/client.ts';
 import { type Arguments, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
+import { Daemon } from '../lib/daemon.ts';
 import { lockFolder } from '../lib/folder-lock.ts';
 import { joinSite } from '../lib/join.ts';
 import { Notices } from '../lib/notices.ts';
@@ -19,6 +21,7 @@ import { Outbox } from './outbox.ts';
 import { type SenderParts, summary } from './report.ts';
 import { beginRun } from './run-state.ts';
 import { Sealer } from './sealer.ts';
+import { senderFigures } from './sender-figures.ts';
 import { Sources } from './sources.ts';
 import { Spool } from './spool.ts';
 import { realDisk } from './spool-state.ts';
@@ -41,8 +44,20 @@ export async function main(argv: readonly string[], engine: Engine = nativeEngin
   return runCommand(SENDER, argv, (args) => send(args, engine));
 }
 
+/** What one start of the sender stands on. */
+interface Session {
+  readonly args: Arguments;
+  readonly given: SenderOptions;
+  /** Of the spool. */
+  readonly folder: string;
+  readonly client: Client;
+  readonly notices: Notices;
+  readonly stop: Stop;
+}
+
 async function send(args: Arguments, engine: Engine): Promise<number> {
   const given = senderOptions(args);
+  if (args.flag('check')) return check(args, given, engine);
   const client = openClient(engine, args);
   const notices = new Notices('paramant-sender');
   const stop = listenForStop();
@@ -50,13 +65,7 @@ async function send(args: Arguments, engine: Engine): Promise<number> {
   const folder = given.spool ?? spoolFolder(engine, client.state, given.to);
   const unlock = await lockFolder(folder);
   try {
-    const peers = (): string[] => chosenRoute(given, client).recipients.map(({ did }) => did);
-    await joinSite(client, notices, {
-      patienceMs: given.once ? ONCE_PATIENCE_MS : Number.POSITIVE_INFINITY,
-      signal: stop.asked,
-      peers,
-    });
-    return await stream(args, given, folder, client, notices, stop);
+    return await serve({ args, given, folder, client, notices, stop });
   } finally {
     unlock();
     stop.dispose();
@@ -64,29 +73,58 @@ async function send(args: Arguments, engine: Engine): Promise<number> {
   }
 }
 
-async function stream(
-  args: Arguments,
-  given: SenderOptions,
-  folder: string,
-  client: Client,
-  notices: Notices,
-  stop: Stop,
-): Promise<number> {
+async function serve(session: Session): Promise<number> {
+  const { args, given, client, notices, stop } = session;
+  let parts: SenderParts | undefined;
+  const daemon = await Daemon.start({
+    tool: 'sender',
+    client,
+    notices,
+    stopAsked: stop.asked,
+    metrics: args.text('metrics'),
+    figures: senderFigures({
+      parts: () => parts,
+      rosterVersion: () => client.directory.roster.version,
+      wallMs: Date.now,
+      now: monotonicClock.now,
+    }),
+    now: monotonicClock.now,
+    onReload: () => parts?.uplink.renewSoon(),
+  });
+  try {
+    await joinSite(client, notices, {
+      patienceMs: given.once ? ONCE_PATIENCE_MS : Number.POSITIVE_INFINITY,
+      signal: stop.asked,
+      peers: () => recipients(given, client),
+      onWait: (problem) => daemon.betweenSlots(problem),
+    });
+    return await stream(session, daemon, (made) => {
+      parts = made;
+    });
+  } finally {
+    await daemon.close();
+  }
+}
+
+async function stream(session: Session, daemon: Daemon, onMade: (parts: SenderParts) => void): Promise<number> {
+  const { args, given, notices, stop } = session;
   let fatal: Problem | undefined;
   let drainUntil = Number.POSITIVE_INFINITY;
   const onProblem = (problem: Problem): void => {
     notices.problem(problem);
     if (FATAL.includes(problem.code)) fatal = problem;
   };
-  const parts = assemble(args, given, folder, client, stop, {
+  const parts = assemble(session, {
     onProblem,
-    onSlot: () => {
+    onSlot: (problem) => {
+      daemon.betweenSlots(problem);
       const now = monotonicClock.now();
       if (stop.asked.aborted) drainUntil = Math.min(drainUntil, now + DRAIN_MS);
       const delivered = parts.outbox.size === 0 && (parts.sources.state !== 'ok' || stop.asked.aborted);
       if (delivered || fatal || now > drainUntil) stop.force();
     },
   });
+  onMade(parts);
   const { spool, outbox, admission, sources, uplink } = parts;
   if (outbox.size > 0) notices.say(`${outbox.size} records of an earlier start go on from the spool`);
   const flushing = setInterval(() => admission.flush(), FLUSH_MS);
@@ -105,22 +143,36 @@ async function stream(
   return last.ok ? EXIT.ok : EXIT.failed;
 }
 
+async function check(args: Arguments, given: SenderOptions, engine: Engine): Promise<number> {
+  let client: Client | undefined;
+  const open = (): Client => {
+    client = openClient(engine, args);
+    return client;
+  };
+  try {
+    return await runChecks(
+      args,
+      clientChecks(open, (opened) => recipients(given, opened)),
+    );
+  } finally {
+    client?.relay.close();
+  }
+}
+
 /** Makes the parts of a sender from its options; refuses what the site does not allow. */
 function assemble(
-  args: Arguments,
-  given: SenderOptions,
-  folder: string,
-  client: Client,
-  stop: Stop,
-  { onProblem, onSlot }: { onProblem: (problem: Problem) => void; onSlot: () => void },
+  { args, given, folder, client, stop }: Session,
+  { onProblem, onSlot }: { onProblem: (problem: Problem) => void; onSlot: (problem: Problem | null) => void },
 ): SenderParts {
   const { engine, enrolment, directory } = client;
   const { profile } = directory.roster;
   refuseOtherInterval(args, profile.intervalMs);
   const route = chosenRoute(given, client);
   const views = integerOption(args, 'max-views', 1, route.recipients.length) ?? route.views;
-  const recipients = route.recipients.map(({ did }) => did);
-  const stream = streamId(enrolment.device.digest, recipients.map(digestOf));
+  const stream = streamId(
+    enrolment.device.digest,
+    route.recipients.map(({ did }) => digestOf(did)),
+  );
   const spool = new Spool({
     folder,
     engine,
@@ -161,7 +213,7 @@ function assemble(
     sealer,
     streamId: stream,
     run: run.run,
-    recipients,
+    recipients: recipients(given, client),
     intervalMs,
     ttlSeconds,
     sourceState: () => sources.state,
@@ -183,6 +235,11 @@ function chosenRoute({ to }: SenderOptions, client: Client): ResolvedRoute {
   const { roster } = client.directory;
   const { name } = client.enrolment.device;
   return to.length > 0 ? narrowedRoute(roster, name, to) : routeOf(roster, name);
+}
+
+/** DIDs of the receivers of the chosen route. */
+function recipients(given: SenderOptions, client: Client): string[] {
+  return chosenRoute(given, client).recipients.map(({ did }) => did);
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -5,7 +5,7 @@ import { utf8 } from '../../protocol/bytes.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toHex } from '../../protocol/text.ts';
-import { CLIENT_OPTIONS } from '../lib/client.ts';
+import { CLIENT_OPTIONS, DAEMON_OPTIONS } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, integerOption, numberOption } from '../lib/command.ts';
 import { OVERFLOWS, type Overflow } from './admission.ts';
 import type { After } from './spool-entry.ts';
@@ -55,6 +55,7 @@ export const SENDER: CommandSpec = {
       value: 'POLICY',
       help: 'when it is full: pause the source (default), drop-oldest, or refuse new readings',
     },
+    ...DAEMON_OPTIONS,
     ...CLIENT_OPTIONS,
   },
   examples: [

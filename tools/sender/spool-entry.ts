@@ -1,5 +1,5 @@
 /**
- * What a spool segment is made of: sealed entries, one after the other; docs/formats.md section 16 is its table.
+ * What a spool segment is made of: sealed entries, one after the other; docs/formats.md section 17 is its table.
  *
  *     "GPE1" | length u32 | ordinal u64 | iv 12 | AES-256-GCM(entry) | tag 16
  *

@@ -1,6 +1,6 @@
 /**
  * What a sender must not forget, beside the records themselves: its run, which numbers are used, which segments there
- * are and what of them was released. docs/formats.md section 16 is its table.
+ * are and what of them was released. docs/formats.md section 17 is its table.
  *
  * One file of two copies, written in place, so that a full disk does not keep it from being written. Both are written
  * each time, one after the other, and nothing counts before both are: damage to either leaves the other, and it is

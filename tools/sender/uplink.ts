@@ -47,8 +47,8 @@ export interface UplinkOptions {
   readonly sourceState: () => SourceState;
   /** Called with each problem met; the uplink goes on. */
   readonly onProblem: (problem: Problem) => void;
-  /** Called after each slot. */
-  readonly onSlot: () => void;
+  /** Called after each slot, with what went wrong in it. */
+  readonly onSlot: (problem: Problem | null) => void;
 }
 
 /** What a relay refuses for what the block is, rather than for how things stand at the moment. */
@@ -76,6 +76,8 @@ export interface UplinkCounters {
 
 export class Uplink {
   readonly counters: UplinkCounters = { blocks: 0, idleBlocks: 0, failedSlots: 0, receipts: 0, receiptsRefused: 0 };
+  /** When the relay took a block last, by the clock; undefined until it did. */
+  answeredMs: number | undefined;
   readonly #options: UplinkOptions;
   readonly #renewal: Renewal;
   /**
@@ -89,16 +91,20 @@ export class Uplink {
     this.#renewal = new Renewal(options.membership, () => options.recipients, options.onProblem);
   }
 
+  /** The next slot registers again: the credentials changed. */
+  renewSoon(): void {
+    this.#renewal.soon();
+  }
+
   /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { intervalMs, clock } = this.#options;
     for await (const _slot of slots(intervalMs, clock, signal)) {
-      await this.#slot();
-      this.#options.onSlot();
+      this.#options.onSlot(await this.#slot());
     }
   }
 
-  async #slot(): Promise<void> {
+  async #slot(): Promise<Problem | null> {
     const { outbox, clock, sealer } = this.#options;
     outbox.packExpired(clock.now());
     try {
@@ -108,11 +114,13 @@ export class Uplink {
         throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
       await this.#exchange();
       outbox.settle();
+      return null;
     } catch (thrown) {
       const problem = asProblem(thrown);
       this.#renewal.noteRefusal(problem);
       this.counters.failedSlots += 1;
       this.#options.onProblem(problem);
+      return problem;
     }
   }
 
@@ -126,6 +134,7 @@ export class Uplink {
       throw thrown;
     });
     this.#pending = null;
+    this.answeredMs = clock.now();
     this.counters.blocks += 1;
     if (batch.type === 'idle') this.counters.idleBlocks += 1;
     const epoch = toHex(itemOf(items, 'epoch')?.epochId ?? new Uint8Array(0));
