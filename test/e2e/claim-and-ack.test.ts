@@ -67,5 +67,5 @@ t.test('with a tmpfs store the ack goes to the next process, and nothing is sent
 t.test('with a slab the sender packs the reading anew, and a receiver that died too knows it', async (t) => {
   const { leased, later, receiver } = await dieBetween(t, { kind: 'slab', slots: 8 }, true);
   t.notOk(later.some(({ transferId }) => transferId === leased.transferId));
-  t.match(receiver, { records: 1, repeatedRecords: 1, rejects: 0 }, 'it came again and was not written again');
+  t.match(receiver, { records: 1, rejects: 0 }, 'the new receiver wrote only what came after');
 });
