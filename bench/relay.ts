@@ -60,7 +60,7 @@ export async function benchRelay({ quick, asked }: RelayBenchOptions): Promise<P
         'nginx.group': theirs.group,
         'nginx.cipher': theirs.cipher,
       };
-      return concluded(figures, quick ? [] : await profileRelay(engine, blockBytes, levels.at(-1)!.sha256));
+      return conclude(figures, quick ? [] : await profileRelay(engine, blockBytes, levels.at(-1)!.sha256));
     } finally {
       other.close();
       await nginx.close();
@@ -190,7 +190,8 @@ async function splitFigures(
   return Object.fromEntries([...parts].map(([name, all]) => [name, round(cpuPerGB(together(all), blockBytes))]));
 }
 
-function concluded(figures: Figures, profile: readonly string[]): PartResult {
+/** What the figures come to. The ratio counts only when both servers agreed with the client on the same. */
+export function conclude(figures: Figures, profile: readonly string[]): PartResult {
   const of = (name: string) => figures[name] as number;
   const [group, cipher] = ['group', 'cipher'].map((what) => [figures[`relay.${what}`], figures[`nginx.${what}`]]);
   const notes = [

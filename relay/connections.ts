@@ -56,7 +56,10 @@ export class Connections {
   /** Takes a connection that was just accepted; false when it is the one that had to go. */
   add(socket: Socket): boolean {
     const { remoteAddress } = socket;
-    if (remoteAddress === undefined) return !socket.resetAndDestroy(); // its peer has gone already
+    if (remoteAddress === undefined) {
+      socket.destroy(); // its peer has gone already
+      return false;
+    }
     const place = placeOf(socket);
     const connection: Connection = { socket, place, source: sourceOf(remoteAddress), device: null, requests: 0 };
     this.#open.set(place, connection);
@@ -69,7 +72,7 @@ export class Connections {
     const { connections } = this.#limits;
     const full = this.#open.size > connections || this.#strangers > Math.ceil(connections * STRANGERS);
     if (full) this.#drop(this.#mostOfOneSource(), 'full');
-    return !socket.destroyed;
+    return this.#open.get(place) === connection;
   }
 
   /** Notes that a request came on a connection, which carries TLS or not: of a device, or of nobody known. */

@@ -25,6 +25,7 @@ const EVENTS: readonly DeliveryEvent['type'][] = [
   'burned',
 ];
 const ENDS: readonly NonNullable<DeliveryEvent['state']>[] = ['delivered', 'rejected', 'expired', 'deleted'];
+const DROP_REASONS: readonly DropReason[] = ['share', 'full'];
 const FREQUENT_CODES: readonly ProblemCode[] = ['slots-full', 'quota-exceeded', 'not-available'];
 
 export interface Metrics {
@@ -107,6 +108,7 @@ export function makeMetrics(levels: () => Levels, devices: () => readonly Device
   for (const event of EVENTS) deliveries.inc({ event }, 0);
   for (const state of ENDS) burned.inc({ state }, 0);
   for (const code of FREQUENT_CODES) refusals.inc({ code }, 0);
+  for (const reason of DROP_REASONS) dropped.inc({ reason }, 0);
   addLevelMetrics(registers, levels);
   const endProcess = addProcessMetrics(registers);
   addDeviceMetrics([inManagement], devices);

@@ -20,7 +20,7 @@ import {
   sign,
   verify,
 } from 'node:crypto';
-import { concat, utf8 } from '../bytes.ts';
+import { concat, release, utf8 } from '../bytes.ts';
 import { Problem } from '../problem.ts';
 import {
   AEAD_TAG_BYTES,
@@ -89,7 +89,11 @@ function sha256(...parts: Uint8Array[]): Uint8Array {
 }
 
 function transform(cipher: { update(data: Uint8Array): Buffer }, input: Uint8Array, out: Uint8Array): void {
-  for (let at = 0; at < input.length; at += PIECE) out.set(cipher.update(input.subarray(at, at + PIECE)), at);
+  for (let at = 0; at < input.length; at += PIECE) {
+    const piece = cipher.update(input.subarray(at, at + PIECE));
+    out.set(piece, at);
+    release(piece);
+  }
 }
 
 /** `raw-seed`: the seed of FIPS 203 and 204; `raw-private`: the scalar or seed of RFC 7748 and 8032. */

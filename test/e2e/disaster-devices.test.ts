@@ -1,7 +1,8 @@
 /** Disasters of devices, as docs/disasters.md has them: a lost host, lost keys, a leaked API key, leaked seeds. */
 import { cpSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type Running, until } from '../fixtures/clients.ts';
+import { type Running, textOf, until } from '../fixtures/clients.ts';
 import { feed, linesOf } from '../fixtures/flow.ts';
 import { deviceSecrets, makeOperator, type Operator, stop } from '../fixtures/operator.ts';
 import { ask } from '../fixtures/relay.ts';
@@ -9,6 +10,8 @@ import { secretsIn } from '../fixtures/secrets.ts';
 
 t.setTimeout(120_000);
 
+/** A reading is in the spool after a second at the latest. */
+const SPOOLED_MS = 1500;
 const READING = 'pressure of reactor 4 is 71.25 bar';
 const SITE = (operator: Operator) => `--dir ${operator.path('site')}`;
 
@@ -20,10 +23,14 @@ async function delivers(t: Test, sender: Running, receiver: Running, reading: st
   t.pass(`${reading} arrived`);
 }
 
-/** The receiver after a restart, which gives it the newest roster; before, it rejects the blocks of a new sender. */
-async function restarted(t: Test, operator: Operator, receiver: Running): Promise<Running> {
-  t.equal(await stop(receiver), 0);
-  return await operator.receiver('historian', 'historian');
+/** Makes the receiver fetch the newest roster; before, it rejects the blocks of a new sender. */
+async function reload(t: Test, operator: Operator, receiver: Running): Promise<void> {
+  const { siteId } = JSON.parse(readFileSync(operator.path('site', 'site.json'), 'utf8'));
+  const newest = readFileSync(operator.path('site', 'relay', 'roster.json'), 'utf8');
+  const seen = operator.path('state', 'historian', siteId, 'historian', 'roster.json');
+  receiver.child.kill('SIGHUP');
+  await until('the newest roster', () => textOf(seen) === newest, receiver.stderr);
+  t.pass('the receiver has the newest roster');
 }
 
 /** Whoever has these files is refused for ever. */
@@ -44,16 +51,16 @@ function noSecretSaid(t: Test, operator: Operator, hosts: readonly (readonly [ho
 t.test('a PLC host is lost: a new one takes its place, the old one is refused', async (t) => {
   const operator = makeOperator(t);
   await operator.relay();
-  const before = await operator.receiver('historian', 'historian');
+  const receiver = await operator.receiver('historian', 'historian');
   const lost = operator.sender('plc', 'plc');
-  await delivers(t, lost, before, READING);
+  await delivers(t, lost, receiver, READING);
   await stop(lost, 'SIGKILL');
 
   await operator.run(`provision replace-device plc ${SITE(operator)} --out ${operator.path('plc-new')} --publish`);
-  const receiver = await restarted(t, operator, before);
+  await reload(t, operator, receiver);
   await delivers(t, operator.sender('plc', 'plc-new'), receiver, 'after');
   await isRevoked(t, operator.sender('plc', 'plc'));
-  t.same(linesOf(receiver.stdout()), ['after'], 'nothing twice, and nothing of whoever has the old host');
+  t.same(linesOf(receiver.stdout()), [READING, 'after'], 'each once, and nothing of whoever has the old host');
   noSecretSaid(t, operator, [
     ['plc', 'plc'],
     ['plc-new', 'plc'],
@@ -68,6 +75,7 @@ t.test("a receiver's keys are lost: blocks for the old ones are burned, the new 
   const old = operator.sender('plc', 'plc');
   await delivers(t, old, lost, 'before');
   await stop(lost, 'SIGKILL');
+  feed(old, ['meanwhile']);
   const slots = async () => (await operator.attempt(`status ${SITE(operator)}`)).json.slots as { used: number };
   for (let looks = 0; looks < 100 && (await slots()).used === 0; looks++);
   t.ok((await slots()).used > 0, 'blocks wait for the old keys');
@@ -75,10 +83,12 @@ t.test("a receiver's keys are lost: blocks for the old ones are burned, the new 
   await operator.run(
     `provision replace-device historian ${SITE(operator)} --out ${operator.path('historian-new')} --publish`,
   );
+  await sleep(SPOOLED_MS);
   t.equal(await stop(old, 'SIGKILL'), 'SIGKILL');
   t.equal((await slots()).used, 0, 'they are burned');
   const receiver = await operator.receiver('historian', 'historian-new');
   await delivers(t, operator.sender('plc', 'plc'), receiver, 'after');
+  t.ok(linesOf(receiver.stdout()).includes('meanwhile'), 'what the sender held is not lost');
   const thief = await operator.attempt(
     `receiver --device-id historian --config-dir ${operator.path('historian')} --state-dir ${operator.path('thief')}`,
   );
@@ -119,13 +129,13 @@ t.test('an API key leaked: after a rotation it is worth nothing, at once', async
 t.test('seeds of a device leaked: its identity is replaced, and the thief is refused', async (t) => {
   const operator = makeOperator(t);
   await operator.relay();
-  const before = await operator.receiver('historian', 'historian');
+  const receiver = await operator.receiver('historian', 'historian');
   cpSync(operator.path('plc'), operator.path('thief'), { recursive: true });
   const thief = operator.sender('plc', 'thief');
-  await delivers(t, thief, before, 'forged');
+  await delivers(t, thief, receiver, 'forged');
   await operator.run(`provision replace-device plc ${SITE(operator)} --out ${operator.path('plc-new')} --publish`);
   await isRevoked(t, thief);
   await isRevoked(t, operator.sender('plc', 'thief'));
-  const receiver = await restarted(t, operator, before);
+  await reload(t, operator, receiver);
   await delivers(t, operator.sender('plc', 'plc-new'), receiver, 'genuine');
 });

@@ -69,12 +69,14 @@ t.test('the relay gets another identity: devices accept both for a while, then o
 
   // 3. The devices forget the old one: whoever has its seed is nobody.
   await tell();
-  for (const device of [sender, receiver]) await stop(device);
+  for (const device of [sender, receiver]) device.child.kill('SIGHUP');
+  await delivers('with the new one alone');
   await stop(relay);
   await operator.relay('thief');
   t.match(await operator.attempt(`status ${dir}`), { code: 3, json: { code: 'pin-mismatch' } });
-  const told = operator.sender('plc', 'plc');
-  await until('the refusal', () => told.stderr().includes('[pin-mismatch]'), told.stderr);
+  for (const { stderr } of [sender, receiver]) {
+    await until('the refusal', () => stderr().includes('[pin-mismatch]'), stderr);
+  }
   t.match(await operator.attempt(`provision replace-relay --finish ${dir}`), {
     code: 3,
     json: { code: 'key-missing' },

@@ -1,6 +1,6 @@
 /** The folder sink: readings once, files whole or not at all, whatever comes in whatever order. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { recordId } from '../../tools/receiver/sink.ts';
@@ -106,13 +106,20 @@ t.test('a file that is not what was announced goes to the quarantine, and its ch
 });
 
 t.test('chunks of one file agree with each other', async (t) => {
-  const sink = folderSink(t.testdir());
+  const root = t.testdir();
+  const sink = folderSink(root);
   const [first, second, third] = chunks(['one,', 'two!', 'end']);
   await sink.commitChunk(first!);
   const short = { ...second!, bytes: Buffer.from('two') };
   await t.rejects(sink.commitChunk(short), { message: 'chunk 1 has 3 bytes, the ones before had 4' });
   const other = { ...second!, group: { ...second!.group, count: 5 } };
   await t.rejects(sink.commitChunk(other), { message: /says 5 chunks and another SHA-256, the ones before 3/ });
+  const [group] = readdirSync(join(root, '.incoming'));
+  const form = join(root, '.incoming', group!, 'form.json');
+  const text = readFileSync(form);
+  writeFileSync(form, '{}');
+  await t.rejects(sink.commitChunk(second!), { message: /damaged/ });
+  writeFileSync(form, text);
   const empty = chunks(['', 'x'], { id: 'empty' })[0]!;
   await t.rejects(sink.commitChunk(empty), { message: /is empty/ });
   t.equal(await sink.commitChunk(second!), false);
@@ -176,7 +183,7 @@ t.test('a journal that a crash tore names nothing', async (t) => {
   const sink = folderSink(join(root, 'out'));
   await sink.commitRecords(batch('a'));
   await sink.close();
-  await folderSink(join(root, 'out')).commitRecords(batch('a', 'b'));
+  t.equal(await folderSink(join(root, 'out')).commitRecords(batch('a', 'b')), 1);
   const names = readdirSync(join(root, 'out', 'plc-A1', 'readings')).sort();
   t.strictSame(names, [`${recordId(batch('a'), 0)}.jsonl`, `${recordId(batch('a'), 1)}.jsonl`], 'only what is new');
 });

@@ -247,7 +247,7 @@ t.test('files keep their place and their group', async (t) => {
   const folder = t.testdir();
   const { spool } = openSpool(folder);
   take(spool, 'before');
-  spool.put(FILE);
+  spool.pending.add(FILE);
   take(spool, 'behind');
   const [file] = openSpool(folder).spool.files();
   t.equal(file!.first, 1);

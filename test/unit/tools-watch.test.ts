@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { MAX_OPEN_FILES } from '../../tools/sender/file-source.ts';
+import { realDisk, type SpoolDisk } from '../../tools/sender/spool-state.ts';
 import { sameBytes } from '../fixtures/protocol.ts';
 import { receipt } from '../fixtures/spool.ts';
 import { chunkOf, deliver, NEVER, ROOM, scene } from '../fixtures/watch.ts';
@@ -51,6 +52,7 @@ t.test('a delivered file moves away or is deleted; one of its name that comes la
   t.equal(chunk!.name, 'report.csv');
   sameBytes(t, chunk!.bytes, Buffer.from('first'));
   t.strictSame(readdirSync(join(folder, '.sent')), ['report.csv']);
+  t.equal(open().outbox.size, 0, 'by then the spool knows, also after a kill');
   put('report.csv', 'second');
   await one.look();
   deliver(one);
@@ -207,4 +209,45 @@ t.test('a full spool lets files wait where they are', async (t) => {
   pass(1);
   await sender.watch.look(NEVER);
   t.strictSame(sender.names(), ['waits']);
+});
+
+t.test('a file that a receiver refuses, or that is sent once and not confirmed, is put aside whole', async (t) => {
+  for (const once of [false, true]) {
+    const { folder, open, put } = scene(t, { once });
+    const sender = open();
+    put('refused', 'x'.repeat(3000));
+    await sender.look();
+    const { outbox } = sender;
+    const blockSeq = outbox.take(outbox.nextBatch(ROOM));
+    if (once) outbox.packAnew(blockSeq);
+    else outbox.confirm(receipt({ rejects: [{ blockSeq, code: 'sink-refused' }] }));
+    outbox.settle();
+    t.strictSame(readdirSync(join(folder, '.quarantine')), ['refused']);
+    t.match(
+      { ...outbox.counters, ...sender.files.counters },
+      { [once ? 'unconfirmed' : 'refused']: 3, filesFailed: 1 },
+    );
+    t.equal(outbox.size, 0);
+    t.match(sender.problems, [{ detail: once ? /was not confirmed$/ : /was refused by a receiver$/ }]);
+  }
+});
+
+t.test('a file whose entry cannot be written waits, and is then sent once', async (t) => {
+  let isFull = false;
+  const disk: SpoolDisk = {
+    ...realDisk,
+    sync: () => {
+      if (isFull) throw Object.assign(new Error(''), { code: 'EIO' });
+    },
+  };
+  const { open, put } = scene(t, { disk });
+  const sender = open();
+  put('a');
+  isFull = true;
+  await sender.look();
+  t.match(sender.problems[0], { code: 'spool-failed', detail: /\(EIO\)/ });
+  isFull = false;
+  await sender.look();
+  await sender.look();
+  t.equal(deliver(sender).length, 1);
 });

@@ -29,7 +29,7 @@ export function profile(argv: readonly string[]): Promise<number> {
     } else {
       const lines = [
         `${out.folder}/config.yaml leads the devices of zone ${zone} to ${urls[zone]} (${relayPins.join(' or ')})`,
-        '  bring it to each of them, in place of their own, then restart their programs',
+        '  bring it to each of them, in place of their own, then reload their programs',
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     }

@@ -22,8 +22,8 @@ export interface DownlinkOptions {
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly onProblem: (problem: Problem) => void;
-  /** Called after each slot, with what went wrong in it. */
-  readonly onSlot: (problem: Problem | null) => void;
+  /** Called when nothing is under way: after each slot, with what went wrong in it, and after each block. */
+  readonly onPause: (problem: Problem | null) => void;
   /** Asked after each block: true to end. */
   readonly isDone: () => boolean;
 }
@@ -55,7 +55,7 @@ export class Downlink {
   async run(signal: AbortSignal): Promise<void> {
     const { intervalMs, clock, isDone } = this.#options;
     for await (const _slot of slots(intervalMs, clock, signal)) {
-      this.#options.onSlot(await this.#slot(signal));
+      this.#options.onPause(await this.#slot(signal));
       if (isDone()) break;
     }
     await this.#guarded(() => this.#sayTheRest());
@@ -64,7 +64,7 @@ export class Downlink {
   async #slot(signal: AbortSignal): Promise<Problem | null> {
     return this.#guarded(async () => {
       await this.#renewal.slot();
-      while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) {}
+      while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) this.#options.onPause(null);
     });
   }
 

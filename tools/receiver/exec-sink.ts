@@ -18,11 +18,12 @@ export class ExecSink implements Sink {
     this.#signal = signal;
   }
 
-  async commitRecords(batch: RecordBatch): Promise<void> {
+  async commitRecords(batch: RecordBatch): Promise<number> {
     const lines = batch.records.map((record) => `${JSON.stringify(recordJson(batch, record))}\n`);
     const code = await this.#run(lines.join(''), batch.sender);
     if (code === EX_DATAERR) throw new SinkRefusal(`the command refused readings of ${batch.sender} (exit 65)`);
     if (code !== 0) throw new Problem('sink-failed', `the command ended with ${code}`);
+    return batch.records.length;
   }
 
   async commitChunk(): Promise<boolean> {

@@ -54,16 +54,17 @@ export class FolderSink implements Sink {
     });
   }
 
-  async commitRecords(batch: RecordBatch): Promise<void> {
+  async commitRecords(batch: RecordBatch): Promise<number> {
     const records = batch.records.filter(({ seq }) => !this.#committed.has(recordId(batch, seq)));
     const [first] = records;
-    if (!first) return;
+    if (!first) return 0;
     const path = join(this.#root, safeName(batch.sender), 'readings', `${recordId(batch, first.seq)}.jsonl`);
     const lines = records.map((record) => `${JSON.stringify(recordJson(batch, record))}\n`);
     guarded(path, () => {
       this.#journal.begin(path);
       writeFileAtomic(path, lines.join(''), 0o644);
     });
+    return records.length;
   }
 
   async commitChunk(chunk: ChunkDelivery): Promise<boolean> {
@@ -150,5 +151,7 @@ function guarded<T>(path: string, action: () => T): T {
 
 function rethrow(path: string, thrown: unknown): never {
   if (thrown instanceof SinkRefusal || thrown instanceof Problem) throw thrown;
+  if ((thrown as NodeJS.ErrnoException).code === 'EFBIG')
+    throw new SinkRefusal('the file is larger than its disk takes');
   throw new Problem('sink-failed', `${path} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
 }

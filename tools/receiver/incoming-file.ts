@@ -30,7 +30,7 @@ import { join } from 'node:path';
 import { equalBytes } from '../../protocol/bytes.ts';
 import { canonicalText, parseJson } from '../../protocol/canonical.ts';
 import type { FileGroup } from '../../protocol/frame.ts';
-import { check, integer, object } from '../../protocol/shape.ts';
+import { check, integer, type Of, object } from '../../protocol/shape.ts';
 import { bytesText, version1 } from '../../protocol/shapes.ts';
 import { toBase64Url } from '../../protocol/text.ts';
 import { readFileBounded, syncPath, writeFileAtomic } from '../lib/files.ts';
@@ -133,7 +133,7 @@ export class IncomingFile {
   #form({ count, wholeSha256 }: FileGroup, length: number): { readonly chunkBytes: number } {
     const bytes = readFileBounded(this.#path('form.json'), READ_BYTES);
     if (bytes) {
-      const form = check(formFile, parseJson(bytes, READ_BYTES));
+      const form = parseForm(bytes);
       if (form.count === count && form.wholeSha256 === toBase64Url(wholeSha256)) return form;
       throw new SinkRefusal(`a chunk says ${count} chunks and another SHA-256, the ones before ${form.count}`);
     }
@@ -160,6 +160,14 @@ export class IncomingFile {
 
   #path(name: string): string {
     return join(this.#folder, name);
+  }
+}
+
+function parseForm(bytes: Uint8Array): Of<typeof formFile> {
+  try {
+    return check(formFile, parseJson(bytes, READ_BYTES));
+  } catch {
+    throw new SinkRefusal('what is known of the chunks that came before is damaged');
   }
 }
 

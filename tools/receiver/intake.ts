@@ -202,19 +202,20 @@ export class Intake {
   async #commitRecords(opened: OpenedBlock, run: RunMark, all: readonly DataRecord[]): Promise<void> {
     const { frame } = opened;
     const records = all.filter(({ seq }) => !run.records.has(seq));
-    this.#counters.repeatedRecords += all.length - records.length;
-    if (records.length > 0) {
-      await this.#options.sink.commitRecords({
-        sender: this.#sender(opened),
-        did: didOf(frame.senderDigest),
-        streamId: frame.streamId,
-        run: frame.run,
-        timeQuality: frame.timeQuality,
-        records,
-      });
-    }
+    const committed =
+      records.length === 0
+        ? 0
+        : await this.#options.sink.commitRecords({
+            sender: this.#sender(opened),
+            did: didOf(frame.senderDigest),
+            streamId: frame.streamId,
+            run: frame.run,
+            timeQuality: frame.timeQuality,
+            records,
+          });
     for (const { seq } of records) run.records.add(seq, 1);
-    this.#counters.records += records.length;
+    this.#counters.records += committed;
+    this.#counters.repeatedRecords += all.length - committed;
   }
 
   /** Writes down what became of a new block, in the run's mark and in the counters. */

@@ -114,7 +114,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     intervalMs: profile.intervalMs,
     clock: monotonicClock,
     onProblem: (problem) => notices.problem(problem),
-    onSlot: (problem) => {
+    onPause: (problem) => {
       daemon.betweenSlots(problem);
       for (const sentence of sink.tend()) {
         incompleteFiles += 1;

@@ -13,11 +13,12 @@ export class StdoutSink implements Sink {
     out.on('error', () => {}); // reported by the write that met it
   }
 
-  async commitRecords(batch: RecordBatch): Promise<void> {
+  async commitRecords(batch: RecordBatch): Promise<number> {
     const lines = batch.records.map((record) =>
       this.#json ? Buffer.from(JSON.stringify(recordJson(batch, record))) : record.bytes,
     );
     await this.#write(Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')])));
+    return batch.records.length;
   }
 
   async commitChunk(): Promise<boolean> {

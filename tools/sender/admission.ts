@@ -52,7 +52,7 @@ export class Admission {
       return;
     }
     this.counters.records += 1;
-    spool.put({ kind: 'record', wallTimeMs, bytes });
+    spool.pending.add({ kind: 'record', wallTimeMs, bytes });
     if (spool.pending.bytes >= FLUSH_BYTES) this.flush();
   }
 
@@ -60,9 +60,14 @@ export class Admission {
   addFile(entry: FileEntry): void {
     this.flush();
     if (this.obstacle) throw this.obstacle;
-    this.counters.records += entry.count;
-    this.#options.spool.put(entry);
+    const { spool } = this.#options;
+    spool.pending.add(entry);
     this.flush();
+    if (this.#failure) {
+      spool.pending.remove([entry]);
+      throw this.#failure;
+    }
+    this.counters.records += entry.count;
   }
 
   /** Writes what was taken in. A disk that cannot be written is told of, and tried again with the next call. */

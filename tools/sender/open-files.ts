@@ -40,6 +40,11 @@ export class OpenFiles {
     return this.#all.some(({ entry }) => Buffer.compare(entry.path, path) === 0 && isSame(entry, state));
   }
 
+  /** The file that record `seq` is a chunk of. */
+  holding(seq: number): OpenFile | undefined {
+    return this.#all.find(({ first, entry }) => first <= seq && seq < first + entry.count);
+  }
+
   add(first: number, entry: FileEntry): void {
     this.#all.push({ first, entry });
     this.#spool.keep(first, entry.count, true);
@@ -77,6 +82,19 @@ export class OpenFiles {
     this.counters.filesFailed += 1;
     this.#onProblem(problem);
     this.#close(file);
+  }
+
+  /** The file was sent in vain and must not be sent again: puts it aside, unless it is to stay where it is. */
+  quarantine(file: OpenFile, why: string): void {
+    const { path, after, groupId } = file.entry;
+    try {
+      const state = after === 'keep' ? null : stateOf(path);
+      if (state && isSame(file.entry, state)) putAside(path, QUARANTINE_FOLDER, toHex(groupId));
+    } catch (thrown) {
+      const { code, message } = thrown as NodeJS.ErrnoException;
+      this.#onProblem(new Problem('file-not-sent', `${pathText(path)} cannot be put aside (${code ?? message})`));
+    }
+    this.fail(file, new Problem('file-not-sent', `${pathText(path)} ${why}`));
   }
 
   #close({ first, entry }: OpenFile): void {

@@ -12,10 +12,10 @@
  */
 import { type DataRecord, recordBytes } from '../../protocol/payload.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
-import { inAtLeast, type Range, RangeSet } from '../../protocol/ranges.ts';
+import { type Range, RangeSet } from '../../protocol/ranges.ts';
 import type { DeliveryReceipt } from '../../protocol/receipt.ts';
-import { toHex } from '../../protocol/text.ts';
 import { type Batch, type ChunkRecord, rangesOf } from './batch.ts';
+import { Confirmations, toldBy } from './confirmations.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { Placed, Spool } from './spool.ts';
 import { spanOf } from './spool-entry.ts';
@@ -61,8 +61,7 @@ export class Outbox {
   /** Numbers that stand in no block now: of readings, and of chunks. */
   readonly #waiting = { records: new RangeSet(), fileChunk: new RangeSet() };
   readonly #sent = new Map<number, SentBlock>();
-  /** What each receiver has committed, by hex of its DID digest. */
-  readonly #committed = new Map<string, RangeSet>();
+  readonly #confirmations: Confirmations;
   #liveFrom: number;
   /** The last block held readings: a chunk's turn. */
   #chunkIsNext = false;
@@ -70,6 +69,7 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     const { spool, files } = options;
     this.#options = options;
+    this.#confirmations = new Confirmations(options.views);
     this.#open = spool.open();
     this.#liveFrom = spool.next;
     for (const { first, count } of this.#open.ranges()) this.#waiting.records.add(first, count);
@@ -113,7 +113,7 @@ export class Outbox {
 
   /** The spool let these go to make room. */
   drop(ranges: readonly Range[]): void {
-    for (const { first, count } of ranges) this.#giveUp(first, count, 'dropped');
+    this.#giveUp(ranges, 'dropped');
   }
 
   /**
@@ -166,13 +166,12 @@ export class Outbox {
   /** The relay will not take the block, or lost it: its records wait again, or are given up with `once`. */
   packAnew(blockSeq: number): void {
     const block = this.#sent.get(blockSeq);
-    this.#sent.delete(blockSeq);
     if (!block || block.type === 'idle') return;
+    if (this.#options.once) this.#end(blockSeq, 'unconfirmed');
+    this.#sent.delete(blockSeq);
     for (const range of block.ranges) {
-      for (const { first, count } of this.#open.within(range.first, range.count)) {
-        if (this.#options.once) this.#giveUp(first, count, 'unconfirmed');
-        else this.#waiting[block.type].add(first, count);
-      }
+      for (const open of this.#open.within(range.first, range.count))
+        this.#waiting[block.type].add(open.first, open.count);
     }
   }
 
@@ -186,22 +185,15 @@ export class Outbox {
    * Refuses `spool-older` for one that speaks of records that were never given out.
    */
   confirm(receipt: DeliveryReceipt): void {
-    const told = new RangeSet([{ first: 0, count: receipt.nextRecord }, ...receipt.ranges]);
-    if (told.end > this.nextSeq) {
-      const fact = `a receiver has record ${told.end - 1} of this run, the spool gave out ${this.nextSeq}`;
+    const { end } = toldBy(receipt);
+    if (end > this.nextSeq) {
+      const fact = `a receiver has record ${end - 1} of this run, the spool gave out ${this.nextSeq}`;
       throw new Problem('spool-older', `${fact}: it is older than what was sent from it`);
     }
-    const receiver = toHex(receipt.receiverDigest);
-    const committed = this.#committed.get(receiver) ?? new RangeSet();
-    this.#committed.set(receiver, committed);
-    for (const { first, count } of told.ranges()) committed.add(first, count);
-    committed.add(0, this.#open.ranges()[0]?.first ?? this.nextSeq); // what is over needs no ranges
-    for (const range of inAtLeast(this.#committed.values(), this.#options.views).ranges()) {
-      for (const { first, count } of this.#open.within(range.first, range.count))
-        this.#giveUp(first, count, 'delivered');
-    }
+    const confirmed = this.#confirmations.note(receipt, this.#open.ranges()[0]?.first ?? this.nextSeq);
+    this.#giveUp(confirmed.ranges(), 'delivered');
     for (const { blockSeq, code } of receipt.rejects) {
-      if (code === 'sink-refused' || code === 'unsupported') this.#refuse(blockSeq);
+      if (code === 'sink-refused' || code === 'unsupported') this.#end(blockSeq, 'refused');
       else this.packAnew(blockSeq);
     }
     this.#forgetDelivered();
@@ -241,7 +233,7 @@ export class Outbox {
     if (record) {
       const fact = `a reading of ${record.bytes.length} bytes does not fit a block of this route any more`;
       this.#options.onProblem(new Problem('payload-invalid', `${fact}, which takes ${room} bytes`));
-      this.#giveUp(seq, 1, 'dropped');
+      this.#giveUp([{ first: seq, count: 1 }], 'dropped');
     } else {
       this.#open.remove(seq, 1);
       this.#waiting.records.remove(seq, 1);
@@ -259,7 +251,7 @@ export class Outbox {
       try {
         return files.read(file, next.first - first, room);
       } catch (thrown) {
-        for (const left of this.#open.within(first, entry.count)) this.#giveUp(left.first, left.count, 'dropped');
+        this.#giveUp([{ first, count: entry.count }], 'dropped');
         files.fail(file, asProblem(thrown));
       }
     }
@@ -273,21 +265,33 @@ export class Outbox {
     }
   }
 
-  /** A receiver said for good that it will not take the block: sending it again would never end. */
-  #refuse(blockSeq: number): void {
-    const block = this.#sent.get(blockSeq);
+  /**
+   * What the block held is over, refused for good or sent once and not confirmed: sending it again would never end, or
+   * must not be. A file of which a chunk is over is over as a whole.
+   */
+  #end(blockSeq: number, why: 'refused' | 'unconfirmed'): void {
+    const ranges = this.#sent.get(blockSeq)?.ranges ?? [];
     this.#sent.delete(blockSeq);
-    for (const range of block?.ranges ?? []) {
-      for (const { first, count } of this.#open.within(range.first, range.count)) this.#giveUp(first, count, 'refused');
+    const { files } = this.#options;
+    for (const range of ranges) {
+      const file = this.#open.has(range.first) ? files.holding(range.first) : undefined;
+      if (!file) continue;
+      this.#giveUp([{ first: file.first, count: file.entry.count }], why);
+      files.quarantine(file, why === 'refused' ? 'was refused by a receiver' : 'was not confirmed');
     }
+    this.#giveUp(ranges, why);
   }
 
-  /** These open records are over; `why` counts them. */
-  #giveUp(first: number, count: number, why: 'delivered' | 'refused' | 'dropped' | 'unconfirmed'): void {
-    this.counters[why] += count;
-    this.#open.remove(first, count);
-    this.#waiting.records.remove(first, count);
-    this.#waiting.fileChunk.remove(first, count);
-    this.#options.spool.release(first, count);
+  /** What of these records is open is over; `why` counts them. */
+  #giveUp(ranges: readonly Range[], why: keyof OutboxCounters): void {
+    for (const range of ranges) {
+      for (const { first, count } of this.#open.within(range.first, range.count)) {
+        this.counters[why] += count;
+        this.#open.remove(first, count);
+        this.#waiting.records.remove(first, count);
+        this.#waiting.fileChunk.remove(first, count);
+        this.#options.spool.release(first, count);
+      }
+    }
   }
 }

@@ -16,7 +16,8 @@ import { NO_RUN } from '../../protocol/stream.ts';
 import type { Run } from './run-state.ts';
 import { lastUpTo, SegmentCache } from './spool-cache.ts';
 import { countOf, DamageBook } from './spool-damage.ts';
-import { type SpoolEntry, sealedBytes, spanOf } from './spool-entry.ts';
+import { type SpoolEntry, spanOf } from './spool-entry.ts';
+import { PendingEntries } from './spool-pending.ts';
 import { findSpool, type SpoolCounters } from './spool-recovery.ts';
 import { Segment } from './spool-segment.ts';
 import { guarded, MAX_SEGMENTS, SEGMENT_ID_BYTES, type SegmentOptions, StateFile } from './spool-state.ts';
@@ -50,8 +51,8 @@ export class Spool {
   /** Released numbers whose segment must stay for a while. */
   readonly #kept = new RangeSet();
   #counters: SpoolCounters;
-  #pending: SpoolEntry[] = [];
-  #pendingBytes = 0;
+  /** What `flush` has not written yet. */
+  readonly pending = new PendingEntries();
   /** The last segment takes nothing more. */
   #sealed = false;
   readonly #damage: DamageBook;
@@ -95,7 +96,7 @@ export class Spool {
 
   /** Bytes on disk, and of what waits to be written. */
   get bytes(): number {
-    return this.#segments.reduce((sum, { size }) => sum + size, this.#pendingBytes);
+    return this.#segments.reduce((sum, { size }) => sum + size, this.pending.bytes);
   }
 
   get limitBytes(): number {
@@ -104,11 +105,6 @@ export class Spool {
 
   get full(): boolean {
     return this.bytes >= this.#options.limitBytes || this.#segments.length >= MAX_SEGMENTS;
-  }
-
-  /** Entries that `flush` has not written yet, and their bytes. */
-  get pending(): { readonly count: number; readonly bytes: number } {
-    return { count: this.#pending.length, bytes: this.#pendingBytes };
   }
 
   /** Records that damage took since the start of this process. */
@@ -123,28 +119,19 @@ export class Spool {
     return open;
   }
 
-  /** Takes an entry in, in memory until the next `flush`. */
-  put(entry: SpoolEntry): void {
-    this.#pending.push(entry);
-    this.#pendingBytes += sealedBytes(entry);
-  }
-
   /**
-   * Writes the first part of what was put, durable when it returns; gives its entries with their numbers. When it
-   * throws, all of it still waits.
+   * Writes the first part of what is pending, durable when it returns; gives its entries with their numbers. When it
+   * throws, all of it is still pending.
    */
   flush(): readonly Placed[] {
-    if (this.#pending.length === 0) return [];
-    let [count, bytes] = [0, 0];
-    while (count < this.#pending.length && bytes < PART_BYTES) bytes += sealedBytes(this.#pending[count++]!);
-    const part = this.#pending.slice(0, count);
+    const part = this.pending.part(PART_BYTES);
+    if (part.length === 0) return [];
     const last = this.#last();
     if (!last.hasFiles && part.some(({ kind }) => kind === 'file')) this.#markFiles(last);
     let first = last.end - this.#runBase;
     guarded(this.#options.folder, () => last.append(part));
     this.#counters = { ...this.#counters, nextNumber: last.end };
-    this.#pending = this.#pending.slice(count);
-    this.#pendingBytes -= bytes;
+    this.pending.remove(part);
     return part.map((entry) => {
       const here = { first, entry };
       first += spanOf(entry);
@@ -287,7 +274,7 @@ export class Spool {
     for (let old = this.#segments[0]; old && old.base < this.#runBase; old = this.#segments[0]) {
       for (const { ordinal, entry } of this.#cache.entries(old)) {
         const open = spanOf(entry) - countOf(this.#released.within(old.base + ordinal, spanOf(entry)));
-        if (open > 0) this.put(entry);
+        if (open > 0) this.pending.add(entry);
       }
       while (this.pending.count > 0) this.flush();
       this.#remove([old]);
