@@ -9,7 +9,7 @@ import { encodeRun, streamId } from '../../protocol/stream.ts';
 import { toHex } from '../../protocol/text.ts';
 import { SinkRefusal } from '../../tools/receiver/sink.ts';
 import { lease, makeReceiver, receiptIn, records, seal, summary, TRANSFER } from '../fixtures/intake.ts';
-import { seedOf } from '../fixtures/site.ts';
+import { type SiteDevice, seedOf } from '../fixtures/site.ts';
 
 t.test('commit, mark, ack: in this order, and the ack proves that the block was opened', async (t) => {
   const receiver = makeReceiver(t);
@@ -156,6 +156,38 @@ t.test('blocks that cannot be opened are rejected; one damaged on the way is lef
   await t.rejects(intake.take(good, lease(good)), { code: 'relay-unreachable' }, 'nothing is said of the block');
   t.equal(summary(await intake.take(good, lease(good))), 'ack, receipt');
 });
+
+t.test(
+  'a sender that was enrolled since is met by asking for the roster; one that is in none is asked for once',
+  async (t) => {
+    const receiver = makeReceiver(t);
+    const { site, log, news } = receiver;
+    const intake = receiver.intake();
+    const plain = encodeRecords([{ seq: 0, wallTimeMs: 0, bytes: new Uint8Array(0) }]);
+    const take = (from: SiteDevice, blockSeq: number) => {
+      const fields = { senderDigest: from.digest, recordCount: 1, blockSeq };
+      const block = seal(receiver, fields, plain, { signer: from.signer });
+      return intake.take(block, lease(block)).then(summary);
+    };
+    const asked = () => log.filter((line) => line.startsWith('asked')).join(', ');
+    const mallory = site.stranger('mallory');
+    t.equal(await take(mallory, 0), 'reject unknown-sender');
+    t.equal(await take(mallory, 1), 'reject unknown-sender');
+    t.equal(asked(), 'asked for the roster', 'once for two blocks');
+
+    const fresh = site.stranger('plc-B');
+    const { name, did, roles, zone } = fresh;
+    const devices = [...site.roster.devices, { name, did, roles, zone }];
+    Object.assign(news, { roster: site.issueRoster({ version: 2, devices }), device: fresh });
+    log.length = 0;
+    t.equal(await take(fresh, 0), 'ack, receipt');
+    t.equal(await take(fresh, 1), 'ack, receipt');
+    t.equal(asked(), 'asked for the roster, asked for keys');
+    log.length = 0;
+    t.equal(await take(mallory, 2), 'reject unknown-sender');
+    t.equal(asked(), 'asked for the roster', 'again for the next version');
+  },
+);
 
 t.test('holes are no news where another reader may have taken the block, or the route ended', async (t) => {
   const receiver = makeReceiver(t, 1);

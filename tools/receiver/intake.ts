@@ -22,6 +22,7 @@ import { Continuity, type ContinuityCounters } from './continuity.ts';
 import { receiptItem } from './delivery-note.ts';
 import type { Quarantine } from './quarantine.ts';
 import { type Sink, SinkRefusal } from './sink.ts';
+import { Strangers } from './strangers.ts';
 import type { RunMark, StreamMarks } from './stream-marks.ts';
 
 export interface IntakeOptions {
@@ -71,6 +72,7 @@ interface Refusal {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #continuity: Continuity;
+  readonly #strangers: Strangers;
   readonly #counters: IntakeCounters = {
     blocks: 0,
     idleBlocks: 0,
@@ -83,6 +85,7 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#continuity = new Continuity(options.notices);
+    this.#strangers = new Strangers(options.directory, options.membership);
   }
 
   get counters(): Readonly<IntakeCounters & ContinuityCounters> {
@@ -125,11 +128,11 @@ export class Intake {
   }
 
   /**
-   * Opens a copy of the block, since opening overwrites it; when its sender is a member whose keys are not known yet,
-   * asks for them once. `claimed` gets the sender that the block names.
+   * Opens a copy of the block, since opening overwrites it; when its sender is not known yet, asks for roster and keys
+   * once. `claimed` gets the sender that the block names.
    */
   async #open(block: Uint8Array, lease: Lease, claimed: { sender?: Uint8Array }): Promise<OpenedBlock> {
-    const { engine, device, directory, membership } = this.#options;
+    const { engine, device, directory } = this.#options;
     if (!equalBytes(engine.sha256(block), lease.blockSha256)) {
       throw new Problem('hash-mismatch', 'the block is not the one that the relay leased');
     }
@@ -147,9 +150,7 @@ export class Intake {
       return openBlock(engine, new Uint8Array(block), reader);
     } catch (thrown) {
       const { sender } = claimed;
-      if (!sender || !isStrange || !directory.member(sender)) throw thrown;
-      const [problem] = await membership.refreshPeers([didOf(sender)]);
-      if (problem) throw problem;
+      if (!sender || !isStrange || !(await this.#strangers.meet(sender))) throw thrown;
       return openBlock(engine, new Uint8Array(block), reader);
     }
   }
