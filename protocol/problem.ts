@@ -190,7 +190,10 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Look at the disk of the spool; the sender goes on with everything that is whole.',
   },
-  'spool-in-use': { status: 0, mend: 'Stop the other sender of this device, or give this one a spool of its own.' },
+  'spool-in-use': {
+    status: 0,
+    mend: 'Stop the other process of this device, or give this one a spool or state folder of its own.',
+  },
   'spool-older': {
     status: 0,
     mend: 'Start the sender again: it begins a new run and sends what its spool holds; never restore a spool from a backup.',

@@ -38,6 +38,12 @@ t.test('--check says what it found, and what is missing, with its exit code', as
   writeFileSync(join(marks, 'x.json'), 'damaged');
   t.match(await check(3), /^FAIL {2}stream marks: .*\[file-invalid\]$/m);
   rmSync(join(marks, 'x.json'));
+  writeFileSync(plant.path('a-file'), '');
+  const nowhere = ['--state-dir', plant.path('a-file', 'x')];
+  t.match(await check(3, ...nowhere), /^FAIL {2}state folder: .* cannot be written \(ENOTDIR\)/m);
+  const running = plant.receiver(['--json', ...nowhere]);
+  await endsWith(t, running, 1);
+  t.match(lastJson(running.stdout()), { code: 'state-failed', detail: /cannot be made \(ENOTDIR\)/ });
   await plant.stopRelay();
   t.match(await check(1), /^FAIL {2}relay: .*\[relay-unreachable\]$/m);
 });

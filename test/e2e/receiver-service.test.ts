@@ -94,11 +94,11 @@ t.test('figures on loopback: what came, what failed, how old the last exchange i
   );
 
   const port = new URL(url!).port;
-  const second = plant.receiver(['--metrics', port, '--json']);
+  const second = plant.receiver(['--metrics', port, '--json', '--state-dir', plant.path('second')]);
   await endsWith(t, second, 2);
   t.match(lastJson(second.stdout()), { code: 'usage', detail: /cannot be listened on \(EADDRINUSE\)/ });
   for (const address of ['0.0.0.0:9000', '10.0.0.1:9000', '[::]:9000', 'localhost:9000', '9000x', '99999']) {
-    const refused = plant.receiver(['--metrics', address, '--json']);
+    const refused = plant.receiver(['--metrics', address, '--json', '--state-dir', plant.path('second')]);
     await endsWith(t, refused, 2);
     t.match(
       lastJson(refused.stdout()),
@@ -196,7 +196,8 @@ t.test(
 t.test('a receiver that waits for its relay stops when asked, and begins when it comes', async (t) => {
   const plant = await makePlant(t);
   await plant.stopRelay();
-  const [early, patient] = [plant.receiver(['--json']), plant.receiver([])];
+  const early = plant.receiver(['--json', '--state-dir', plant.path('other')]);
+  const patient = plant.receiver([]);
   for (const each of [early, patient])
     await until('the wait', () => each.stderr().includes('[relay-unreachable]'), each.stderr);
   early.child.kill('SIGTERM');
@@ -206,6 +207,19 @@ t.test('a receiver that waits for its relay stops when asked, and begins when it
   await until('the receiver', () => patient.stderr().includes('waits for readings'), patient.stderr);
   patient.child.kill('SIGTERM');
   await endsWith(t, patient, 0);
+});
+
+t.test('two receivers do not share the marks of a device', async (t) => {
+  const plant = await makePlant(t);
+  const first = plant.receiver([]);
+  await until('the first', () => first.stderr().includes('waits for readings'), first.stderr);
+  const second = plant.receiver(['--json']);
+  await endsWith(t, second, 3);
+  t.match(lastJson(second.stdout()), { ok: false, code: 'spool-in-use', detail: /another process uses .*historian/ });
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const third = plant.receiver([]);
+  await until('the third', () => third.stderr().includes('waits for readings'), third.stderr);
 });
 
 t.test('SIGTERM: the block at hand is committed and acknowledged first', async (t) => {

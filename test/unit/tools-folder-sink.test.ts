@@ -178,6 +178,13 @@ t.test('a file that gets no chunk for a week of running is given up, over restar
   t.strictSame(readdirSync(join(root, '.incoming')), []);
 });
 
+t.test('a journal that cannot be written is named, and nothing is committed without it', async (t) => {
+  const root = t.testdir({ 'a-file': '' });
+  const sink = folderSink(join(root, 'out'), { journal: join(root, 'a-file', 'journal') });
+  await t.rejects(sink.commitRecords(batch('a')), { code: 'sink-failed', detail: /the journal .*a-file\/journal/ });
+  t.strictSame(readdirSync(join(root, 'out')), []);
+});
+
 t.test('a journal that a crash tore names nothing', async (t) => {
   const root = t.testdir({ 'out.journal': '{"path":"/half' });
   const sink = folderSink(join(root, 'out'));

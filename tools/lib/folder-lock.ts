@@ -3,9 +3,13 @@ import { mkdirSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { Problem } from '../../protocol/problem.ts';
 
-/** Makes the folder if there is none and locks it; the answer lets go of it. Refuses `spool-in-use`. */
+/** Makes the folder if there is none and locks it; the answer lets go of it. Refuses `spool-in-use` and `state-failed`. */
 export async function lockFolder(path: string): Promise<() => void> {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw new Problem('state-failed', `${path} cannot be made (${(thrown as NodeJS.ErrnoException).code})`);
+  }
   const { dev, ino } = statSync(path);
   const holder = net.createServer().unref();
   await new Promise<void>((resolve, reject) => {

@@ -7,6 +7,7 @@
  */
 import { closeSync, constants, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Problem } from '../../protocol/problem.ts';
 import { readFileBounded, syncPath } from '../lib/files.ts';
 
 const LINE_BYTES = 4096;
@@ -29,12 +30,17 @@ export class CommitJournal {
     }
   }
 
-  /** Makes durable that `path` is being written. */
+  /** Makes durable that `path` is being written. Refuses `sink-failed`. */
   begin(path: string): void {
-    this.#file ??= openDurable(this.#path);
     const line = Buffer.from(JSON.stringify({ path }).padEnd(LINE_BYTES));
-    for (let at = 0; at < line.length; ) at += writeSync(this.#file, line, at, line.length - at, at);
-    fdatasyncSync(this.#file);
+    try {
+      this.#file ??= openDurable(this.#path);
+      for (let at = 0; at < line.length; ) at += writeSync(this.#file, line, at, line.length - at, at);
+      fdatasyncSync(this.#file);
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      throw new Problem('sink-failed', `the journal ${this.#path} cannot be written (${code})`);
+    }
   }
 
   close(): void {

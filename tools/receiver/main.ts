@@ -8,6 +8,7 @@ import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, openClient } from '../lib/
 import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
 import { Daemon } from '../lib/daemon.ts';
 import { removeTemporaries } from '../lib/files.ts';
+import { lockFolder } from '../lib/folder-lock.ts';
 import { joinSite } from '../lib/join.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
@@ -59,10 +60,13 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
     stop.ask();
   };
   process.stdout.on('error', onReaderGone);
+  let unlock = (): void => {};
   try {
+    unlock = await lockFolder(client.state); // two would overwrite each other's marks
     await run(args, client, stop);
     return readerGone || stop.forced.aborted ? EXIT.failed : EXIT.ok;
   } finally {
+    unlock();
     stop.dispose();
     process.stdout.off('error', onReaderGone);
     client.relay.close();
