@@ -20,8 +20,10 @@ const KILLS = Number(process.env.GHOSTPIPE_KILLS ?? 15);
 
 /** The readings that a killed sender left in its spool, read in a copy of it. */
 function spooled(plant: Plant): string[] {
-  const folder = plant.path('state', plant.site.siteId, 'plc-A1', 'spool', 'route');
-  if (!existsSync(folder)) return [];
+  const base = plant.path('state', plant.site.siteId, 'plc-A1', 'spool');
+  const [name] = existsSync(base) ? readdirSync(base) : [];
+  if (name === undefined) return [];
+  const folder = join(base, name);
   const copy = plant.path('copy');
   cpSync(folder, copy, { recursive: true });
   const { spoolKey } = readEnrolment(engine, deviceFolder(plant.config, 'plc-A1'));

@@ -1,9 +1,12 @@
 /** Where readings come from, and the grid of slots: lines, the clock. */
 import { PassThrough, Readable } from 'node:stream';
 import t, { type Test } from 'tap';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import type { Problem } from '../../protocol/problem.ts';
 import { type Clock, monotonicClock, slots } from '../../tools/lib/slot-clock.ts';
 import { readLines } from '../../tools/sender/line-source.ts';
+import { spoolFolder } from '../../tools/sender/options.ts';
+import { seedOf } from '../fixtures/site.ts';
 import { openOutbox, receipt } from '../fixtures/spool.ts';
 
 /** A clock that only sleeping moves. */
@@ -132,4 +135,12 @@ t.test('an abort ends a slot clock that sleeps', async (t) => {
   }
   t.strictSame(seen, [0]);
   for await (const _ of slots(1, monotonicClock, stop.signal)) t.fail('it is over');
+});
+
+t.test('each device and each choice of receivers has a spool of its own', async (t) => {
+  const folder = (device: string, ...to: string[]): string => spoolFolder(engine, 'base', seedOf(device), to);
+  t.match(folder('a'), /^base\/[0-9a-f]{16}-route$/);
+  t.equal(folder('a', 'x', 'y'), folder('a', 'y', 'x', 'y'), 'in any order');
+  const all = [folder('a'), folder('b'), folder('a', 'x'), folder('a', 'y'), folder('b', 'x'), folder('a', 'x', 'y')];
+  t.equal(new Set(all).size, all.length);
 });

@@ -1,4 +1,5 @@
 /** paramant-sender: takes readings or files, seals them, and hands the relay one full block an interval. */
+import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { digestOf } from '../../protocol/identity.ts';
@@ -62,7 +63,8 @@ async function send(args: Arguments, engine: Engine): Promise<number> {
   const notices = new Notices('paramant-sender');
   const stop = listenForStop();
   stop.forced.addEventListener('abort', () => client.relay.close()); // also ends what is under way
-  const folder = given.spool ?? spoolFolder(engine, client.state, given.to);
+  const base = given.spool ?? join(client.state, 'spool');
+  const folder = spoolFolder(engine, base, client.enrolment.device.digest, given.to);
   const unlock = await lockFolder(folder);
   try {
     return await serve({ args, given, folder, client, notices, stop });

@@ -123,13 +123,13 @@ export function refuseOtherInterval(args: Arguments, profileMs: number): void {
 }
 
 /**
- * Folder of the spool in the state folder. It depends on what --to says, not on the receivers behind it: when the
- * operator changes the route, what waits goes to the new one.
+ * Folder of the spool of one device, by the digest of its DID, below `base`. It depends on what --to says, not on the
+ * receivers behind it: when the operator changes the route, what waits goes to the new one.
  */
-export function spoolFolder(engine: Engine, state: string, to: readonly string[]): string {
+export function spoolFolder(engine: Engine, base: string, digest: Uint8Array, to: readonly string[]): string {
   const names = [...new Set(to)].sort().join('\n');
-  const name = names === '' ? 'route' : `to-${toHex(engine.sha256(utf8(names)).subarray(0, 8))}`;
-  return join(state, 'spool', name);
+  const route = names === '' ? 'route' : `to-${toHex(engine.sha256(utf8(names)).subarray(0, 8))}`;
+  return join(base, `${toHex(digest.subarray(0, 8))}-${route}`);
 }
 
 /** An option that is one of a few words, the first when it is left out. */

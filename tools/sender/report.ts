@@ -24,6 +24,7 @@ export function figures({ spool, files, outbox, admission, sources, uplink }: Se
     ...admission.counters,
     ...outbox.counters,
     undelivered: outbox.size,
+    unwritten: spool.pending.count,
     lost: spool.lost,
     spoolBytes: spool.bytes,
     spoolLimitBytes: spool.limitBytes,
@@ -37,7 +38,8 @@ export function figures({ spool, files, outbox, admission, sources, uplink }: Se
 export function summary(parts: SenderParts, notices: Notices, fatal: Problem | undefined) {
   const all = figures(parts);
   const failures = {
-    'without a delivery receipt, kept in the spool': all.undelivered,
+    'without a delivery receipt, kept in the spool': all.undelivered - all.unwritten,
+    'gone with this process, since the spool could not be written': all.unwritten,
     refused: all.refused,
     'too long': all.tooLong,
     dropped: all.dropped,
