@@ -93,6 +93,10 @@ export function keyIdOf(engine: Engine, publicKey: Uint8Array): Uint8Array {
 /**
  * Seals `options.plain` into `block`, whose length is the sector's block size. Refuses `payload-invalid` when it does
  * not fit, `kem-invalid` for a recipient key that is none, and recipients, views or a time to live out of range.
+ *
+ * Every block is filled, hashed and encrypted whole. What its time still depends on: the ML-DSA signature, which tries
+ * until one fits (on random bytes, not on the content); how `plain` divides into data to copy and zeros to write; and
+ * compression, for data that would not fit otherwise.
  */
 export function sealBlock(engine: Engine, block: Uint8Array, options: SealOptions): void {
   refuseUnsealable(options);

@@ -75,6 +75,15 @@ export class Connections {
     return this.#open.get(place) === connection;
   }
 
+  /** Closes what has nothing under way, now; everything after `graceMs`. Called once, when no more are accepted. */
+  close(graceMs: number): void {
+    const end = (connections: Iterable<Connection>) => {
+      for (const { socket } of [...connections]) socket.destroy();
+    };
+    end([...this.#open.values()].filter(({ requests }) => requests === 0));
+    setTimeout(() => end(this.#open.values()), graceMs).unref();
+  }
+
   /** Notes that a request came on a connection, which carries TLS or not: of a device, or of nobody known. */
   heard(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>, device: string | null): void {
     const connection = this.#open.get(placeOf(socket));
@@ -117,7 +126,7 @@ export class Connections {
     this.#open.delete(gone.place);
     this.#leave(gone);
     this.#events.dropped(reason);
-    gone.socket.resetAndDestroy();
+    gone.socket.destroy(); // no reset: one while the socket is being accepted keeps this process from ending
   }
 }
 

@@ -66,7 +66,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
     throw new Problem('config-invalid', `${address} port ${port} cannot be bound (${error.code})`);
   });
   const bound = app.server.address() as AddressInfo;
-  return { zone, address, port: bound.port, tls, close: () => closeApp(app) };
+  return { zone, address, port: bound.port, tls, close: () => app.close() };
 }
 
 /** The listener's application, not bound yet. */
@@ -119,6 +119,7 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
     refuseAny(request, reply, ofCaller(error) ? unknownCall(error.code) : error),
   );
   app.setNotFoundHandler((request, reply) => refuseAny(request, reply, unknownCall(request.method)));
+  app.addHook('preClose', async () => connections.close(STOP_MS));
   await app.register(swagger, { openapi: describeListener(options) });
   for (const route of options.routes) {
     if (listener.calls.includes(route.call)) serve(app, route, options);
@@ -188,12 +189,6 @@ function makeServer(
     log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
   });
   return server as http.Server;
-}
-
-async function closeApp(app: FastifyInstance): Promise<void> {
-  const force = setTimeout(() => app.server.closeAllConnections(), STOP_MS);
-  await app.close();
-  clearTimeout(force);
 }
 
 /** Fastify's own refusals of a request that it cannot route, as a method that needs a body and has none. */

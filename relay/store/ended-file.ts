@@ -16,6 +16,7 @@ import type { WriteAt } from './slot-file.ts';
 /** Entries behind the head: 27 ends a second for the ten minutes that they are remembered. */
 export const ENDED_ENTRIES = 16_384;
 export const ENTRY_BYTES = 160;
+const FILE_BYTES = (1 + ENDED_ENTRIES) * ENTRY_BYTES;
 
 const HEAD_MAGIC = utf8('GPX1');
 const ENTRY_MAGIC = utf8('GPY1');
@@ -107,8 +108,6 @@ export class EndedFile {
     if (!this.#closed) this.#options.write(this.#fd, entry, place * ENTRY_BYTES);
   }
 }
-
-const FILE_BYTES = (1 + ENDED_ENTRIES) * ENTRY_BYTES;
 
 function placeOf(sequence: number): number {
   return 1 + (sequence % ENDED_ENTRIES);

@@ -2,13 +2,13 @@
  * The ledger of transfers: those whose block is held, and for a while those that ended, so that a repeated submit, a
  * late ack and the sender's question still find an answer. It keeps, and decides nothing.
  */
-import type { EndedTransfer } from './ended-file.ts';
+import { ENDED_ENTRIES, type EndedTransfer } from './ended-file.ts';
 import { isOpen, type Transfer, type View } from './transfer.ts';
 
 /** How long an ended transfer is remembered. */
 export const TOMBSTONE_MS = 600_000;
-/** Most views of ended transfers that are remembered, whatever their age: 27 a second for ten minutes, about 50 MiB. */
-export const MAX_TOMBSTONE_VIEWS = 16_384;
+/** Most views of the at most `ENDED_ENTRIES` transfers that are remembered, whatever their age: together 40 MiB. */
+export const MAX_TOMBSTONE_VIEWS = 65_536;
 
 /** A transfer and one recipient's view of it. */
 export interface Found {
@@ -48,7 +48,8 @@ export class Ledger {
   /** Forgets what ended too long ago, and the earliest when there is too much. */
   forget(now: number): void {
     for (const transfer of this.#ended.values()) {
-      if (transfer.end!.atMs + TOMBSTONE_MS > now && this.#endedViews <= MAX_TOMBSTONE_VIEWS) return;
+      const tooMuch = this.#ended.size > ENDED_ENTRIES || this.#endedViews > MAX_TOMBSTONE_VIEWS;
+      if (transfer.end!.atMs + TOMBSTONE_MS > now && !tooMuch) return;
       this.#ended.delete(transfer.id);
       this.#endedViews -= transfer.views.size;
       const key = contentKey(transfer.sender, transfer.hash);

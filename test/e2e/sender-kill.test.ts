@@ -143,3 +143,27 @@ t.test('a clock that steps a day forth and back changes nothing but the times', 
   );
   t.match(lastJson(receiver.stdout()), { records: 4, duplicates: 0, rejects: 0, missingBlocks: 0 });
 });
+
+t.test(
+  'a spool that is put back from a backup is noticed: nothing that it holds is let go, and a new run begins',
+  async (t) => {
+    const plant = await makePlant(t);
+    const receiver = plant.receiver(['--output', plant.path('in'), '--json']);
+    await until('the receiver', () => receiver.stderr().includes('waits for readings'), receiver.stderr);
+    const send = async (first: number, count: number, code: number): Promise<Record<string, unknown>> => {
+      const sender = plant.sender(['--stdin', '--once', '--json']);
+      sender.child.stdin!.end(Array.from({ length: count }, (_, i) => `reading ${first + i}\n`).join(''));
+      await endsWith(t, sender, code);
+      return lastJson(sender.stdout());
+    };
+    const spool = plant.path('state', plant.site.siteId, 'plc-A1', 'spool');
+    await send(0, 10, 0);
+    cpSync(spool, plant.path('backup'), { recursive: true });
+    await send(10, 10, 0);
+    rmSync(spool, { recursive: true });
+    cpSync(plant.path('backup'), spool, { recursive: true });
+    t.match(await send(20, 3, 1), { ok: false, code: 'spool-older', delivered: 0, undelivered: 3 });
+    t.match(await drain(t, plant, ['--stdin'], receiver), { ok: true, delivered: 3 });
+    t.strictSame([...arrivals(plant).values()], Array(23).fill(1));
+  },
+);

@@ -7,6 +7,7 @@ import { REJECT_CODES, type RejectCode } from '../../protocol/problem.ts';
 import type { Batch } from '../../tools/sender/batch.ts';
 import { takeFile } from '../../tools/sender/file-source.ts';
 import type { Outbox } from '../../tools/sender/outbox.ts';
+import { realDisk, type SpoolDisk } from '../../tools/sender/spool-state.ts';
 import { openOutbox, receipt } from '../fixtures/spool.ts';
 
 const ROOM = 1000;
@@ -208,4 +209,37 @@ t.test('with once a record is packed once, whatever happens, also over a kill', 
   add(sender, 1);
   const after = openOutbox(t, { folder, once: true });
   t.strictSame(seqs(after.outbox.nextBatch(ROOM)), [4], 'the next process sends only what no block held');
+});
+
+t.test(
+  'a reading that no block of the route can hold any more is dropped and named, and holds nobody up',
+  async (t) => {
+    const sender = openOutbox(t);
+    add(sender, 1, 500);
+    add(sender, 1, 10);
+    t.strictSame(seqs(sender.outbox.nextBatch(400)), [1]);
+    t.match(sender.problems, [{ code: 'payload-invalid', detail: /500 bytes does not fit .* takes 400 bytes/ }]);
+    t.match(sender.outbox.counters, { dropped: 1 });
+  },
+);
+
+t.test('a block whose number cannot be made durable is not begun: everything still waits', async (t) => {
+  for (const once of [false, true]) {
+    let isFull = false;
+    const disk: SpoolDisk = {
+      ...realDisk,
+      sync: () => {
+        if (isFull) throw Object.assign(new Error(''), { code: 'EIO' });
+      },
+    };
+    const sender = openOutbox(t, { once, disk });
+    add(sender, 2);
+    isFull = true;
+    const batch = sender.outbox.nextBatch(ROOM);
+    t.throws(() => sender.outbox.take(batch), { code: 'spool-failed' });
+    isFull = false;
+    t.strictSame(seqs(send(sender.outbox)), [0, 1]);
+    sender.outbox.confirm(receipt({ nextRecord: 2 }));
+    t.match(sender.outbox.counters, { delivered: 2 });
+  }
 });
