@@ -97,44 +97,52 @@ function smallDisk(t: Test): { path: string; fill(): void; free(): void } {
   };
 }
 
-t.test('a full disk of the sink: said, waited for, nothing lost or doubled or half there', NEEDS_ROOT, async (t) => {
-  const plant = await makePlant(t);
-  const disk = smallDisk(t);
-  const output = disk.path;
-  const receiver = plant.receiver(['--output', output, '--json']);
-  const sender = plant.sender(['--stdin', '--json']);
-  const sent = readings(20);
-  feed(sender, sent.slice(0, 10));
-  await until('the first readings', () => readingsIn(t, output).length === 10, receiver.stderr);
-  disk.fill();
-  feed(sender, sent.slice(10));
-  await until(
-    'the word',
-    () => receiver.stderr().includes('cannot be written (ENOSPC) [sink-failed]'),
-    receiver.stderr,
-  );
-  t.strictSame(readingsIn(t, output), sent.slice(0, 10), 'no part of it is seen');
-  disk.free();
-  sender.child.stdin!.end();
-  await endsWith(t, sender, 0);
+t.test(
+  'a full disk of the sink: said, waited for, nothing lost or doubled or half there',
+  { ...NEEDS_ROOT },
+  async (t) => {
+    const plant = await makePlant(t);
+    const disk = smallDisk(t);
+    const output = disk.path;
+    const receiver = plant.receiver(['--output', output, '--json']);
+    const sender = plant.sender(['--stdin', '--json']);
+    const sent = readings(20);
+    feed(sender, sent.slice(0, 10));
+    await until('the first readings', () => readingsIn(t, output).length === 10, receiver.stderr);
+    disk.fill();
+    feed(sender, sent.slice(10));
+    await until(
+      'the word',
+      () => receiver.stderr().includes('cannot be written (ENOSPC) [sink-failed]'),
+      receiver.stderr,
+    );
+    t.strictSame(readingsIn(t, output), sent.slice(0, 10), 'no part of it is seen');
+    const visible = readdirSync(join(output, 'plc-A1', 'readings')).filter((name) => !name.startsWith('.'));
+    for (const name of visible) {
+      t.not(readFileSync(join(output, 'plc-A1', 'readings', name)).length, 0, 'not even an empty file');
+    }
+    disk.free();
+    sender.child.stdin!.end();
+    await endsWith(t, sender, 0);
 
-  disk.fill();
-  const file = randomBytes(100_000);
-  writeFileSync(plant.path('recipe.bin'), file);
-  const before = receiver.stderr().length;
-  const second = plant.sender(['--file', plant.path('recipe.bin'), '--json']);
-  await until('the word', () => receiver.stderr().slice(before).includes('.incoming'), receiver.stderr);
-  t.notOk(existsSync(join(output, 'plc-A1', 'files')));
-  disk.free();
-  await endsWith(t, second, 0);
-  receiver.child.kill('SIGTERM');
-  await endsWith(t, receiver, 0);
-  t.match(lastJson(receiver.stdout()), { ok: true, records: 20, files: 1, rejects: 0 });
-  t.strictSame(readingsIn(t, output), sent);
-  t.equal(sha256(readFileSync(join(output, 'plc-A1', 'files', 'recipe.bin'))), sha256(file));
-});
+    disk.fill();
+    const file = randomBytes(100_000);
+    writeFileSync(plant.path('recipe.bin'), file);
+    const before = receiver.stderr().length;
+    const second = plant.sender(['--file', plant.path('recipe.bin'), '--json']);
+    await until('the word', () => receiver.stderr().slice(before).includes('.incoming'), receiver.stderr);
+    t.notOk(existsSync(join(output, 'plc-A1', 'files')));
+    disk.free();
+    await endsWith(t, second, 0);
+    receiver.child.kill('SIGTERM');
+    await endsWith(t, receiver, 0);
+    t.match(lastJson(receiver.stdout()), { ok: true, records: 20, files: 1, rejects: 0 });
+    t.strictSame(readingsIn(t, output), sent);
+    t.equal(sha256(readFileSync(join(output, 'plc-A1', 'files', 'recipe.bin'))), sha256(file));
+  },
+);
 
-t.test('a full disk of the marks: nothing is acknowledged until it has room', NEEDS_ROOT, async (t) => {
+t.test('a full disk of the marks: nothing is acknowledged until it has room', { ...NEEDS_ROOT }, async (t) => {
   const plant = await makePlant(t);
   await introduceReceiver(plant);
   const disk = smallDisk(t);
