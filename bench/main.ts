@@ -1,24 +1,81 @@
-/** `npm run bench [-- PART] [--json]`: medians and ratios of one run; ratios are against a limit measured beside. */
+/**
+ * `npm run bench [-- PART ...] [--json] [--quick]`: medians and ratios of one run; ratios are against a limit measured
+ * beside. An aim that is missed is said and is no failure.
+ *
+ * Exit codes: 0 measured; 1 failed, or a comparison does not count; 2 wrong usage; 3 something cannot be measured here.
+ */
 import { parseArgs } from 'node:util';
+import { listenForStop } from '../tools/lib/stop.ts';
+import { CannotMeasure, type Figures, type PartResult } from './figures.ts';
+import { benchRelay } from './relay.ts';
 import { benchSeal } from './seal.ts';
 
-const PARTS: Record<string, () => Promise<Record<string, number>>> = { seal: benchSeal };
-
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } });
-const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS);
-const unknown = wanted.find((part) => !Object.hasOwn(PARTS, part));
-if (unknown !== undefined) {
-  process.stderr.write(`bench: there is no part "${unknown}"; parts: ${Object.keys(PARTS).join(', ')}\n`);
-  process.exit(2);
+interface Context {
+  readonly quick: boolean;
+  readonly asked: AbortSignal;
 }
 
-const figures: Record<string, number> = {};
-for (const part of wanted) {
-  process.stderr.write(`bench: ${part} ...\n`);
-  Object.assign(figures, await PARTS[part]!());
+const PARTS: Record<string, (context: Context) => Promise<PartResult>> = { seal: benchSeal, relay: benchRelay };
+/** What a part that cannot be measured leaves null. */
+const AIMS: Record<string, readonly string[]> = {
+  seal: ['seal.ratio', 'open.ratio'],
+  relay: ['relay.cpuRatio', 'relay.p99OverP50', 'relay.rssOverheadMiB', 'relay.rssGrowthMiB'],
+};
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
+  });
+  const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS);
+  const unknown = wanted.find((part) => !Object.hasOwn(PARTS, part));
+  if (unknown !== undefined) {
+    process.stderr.write(`bench: there is no part "${unknown}"; parts: ${Object.keys(PARTS).join(', ')}\n`);
+    return 2;
+  }
+  const stop = listenForStop();
+  try {
+    const { code, figures } = await runParts(wanted, { quick: values.quick ?? false, asked: stop.asked });
+    print(figures, values.json ?? false);
+    return code;
+  } catch (thrown) {
+    if (!stop.asked.aborted) throw thrown;
+    process.stderr.write('bench: stopped\n');
+    return 1;
+  } finally {
+    stop.dispose();
+  }
 }
-if (values.json) {
-  process.stdout.write(`${JSON.stringify(figures)}\n`);
-} else {
-  for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(20)} ${value}\n`);
+
+/** Runs each part; the worst that happened decides the exit code. */
+async function runParts(wanted: readonly string[], context: Context): Promise<{ code: number; figures: Figures }> {
+  const figures: Figures = {};
+  let code = 0;
+  for (const part of wanted) {
+    process.stderr.write(`bench: ${part} ...\n`);
+    try {
+      const result = await PARTS[part]!(context);
+      Object.assign(figures, result.figures);
+      for (const note of result.notes) process.stderr.write(`bench: ${part}: ${note}\n`);
+      if (result.void === undefined) continue;
+      process.stderr.write(`bench: ${part}: the ratio is void, ${result.void}\n`);
+      code = 1;
+    } catch (thrown) {
+      if (!(thrown instanceof CannotMeasure)) throw thrown;
+      process.stderr.write(`bench: ${part} cannot be measured here: ${thrown.message}\n`);
+      for (const name of AIMS[part]!) figures[name] = null;
+      code = Math.max(code, 3);
+    }
+  }
+  return { code, figures };
+}
+
+function print(figures: Figures, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(figures)}\n`);
+    return;
+  }
+  for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(28)} ${value}\n`);
 }

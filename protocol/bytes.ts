@@ -54,6 +54,15 @@ function sameView(a: Uint8Array, b: Uint8Array): boolean {
   return typeof Buffer === 'undefined' ? equalBytes(a, b) : Buffer.compare(a, b) === 0;
 }
 
+/**
+ * Gives the memory of `bytes`, which nobody may use any more, back at once; bytes that share their memory are left alone.
+ * The collector would come for it later, and its work grows with the whole heap, not with what it frees: on the data
+ * path it took a quarter of the time.
+ */
+export function release({ buffer, length }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
+}
+
 /** Reads a binary layout from front to back; every refusal carries the `code` it was made with. */
 export class ByteReader {
   readonly #bytes: Uint8Array;

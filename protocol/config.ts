@@ -23,11 +23,16 @@ export const CALLS = [
   'health',
   'metrics',
   'openapi',
+  'status-page',
+  'status-json',
 ] as const;
 export type Call = (typeof CALLS)[number];
 
 /** Calls that carry blocks: they are served over post-quantum TLS only. */
 export const DATA_CALLS: readonly Call[] = ['inbound', 'claim', 'ack', 'outbound', 'status', 'delete', 'register'];
+
+/** Calls that name devices to anybody who asks: they are served in the management zone only. */
+export const MANAGEMENT_CALLS: readonly Call[] = ['status-page', 'status-json'];
 
 /** `pq`: TLS 1.3, X25519MLKEM768, ML-DSA-65. `classic`: TLS 1.3 for monitoring. `off`: plain, on loopback only. */
 export const TLS_MODES = ['pq', 'classic', 'off'] as const;
@@ -112,13 +117,13 @@ export interface RelayConfig {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
-/** Everything that the OT, IT and management zones need by default, on one listener. */
+/** Everything that devices and operators need by default, on one listener. */
 export const DEFAULT_LISTENER: ListenerConfig = {
   zone: 'ot',
   address: '0.0.0.0',
   port: 3000,
   tls: 'pq',
-  calls: [...CALLS],
+  calls: CALLS.filter((call) => !MANAGEMENT_CALLS.includes(call)),
 };
 
 /** Checks a configuration and fills in defaults; refuses `schema-invalid` with the path of the key. */
@@ -168,6 +173,14 @@ function refuseUnsafeListener(listener: ListenerConfig, index: number): void {
       'schema-invalid',
       `call "${carried}" needs tls: pq, this listener has tls: ${listener.tls}`,
       `${place}.tls`,
+    );
+  }
+  const named = listener.calls.find((call) => MANAGEMENT_CALLS.includes(call));
+  if (named && listener.zone !== 'management') {
+    throw new Problem(
+      'schema-invalid',
+      `call "${named}" names devices and needs zone: management, this listener has zone: ${listener.zone}`,
+      `${place}.zone`,
     );
   }
   if (listener.tls === 'off' && !isLoopback(listener.address)) {

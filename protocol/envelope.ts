@@ -93,6 +93,10 @@ export function keyIdOf(engine: Engine, publicKey: Uint8Array): Uint8Array {
 /**
  * Seals `options.plain` into `block`, whose length is the sector's block size. Refuses `payload-invalid` when it does
  * not fit, `kem-invalid` for a recipient key that is none, and recipients, views or a time to live out of range.
+ *
+ * Every block is filled, hashed and encrypted whole. What its time still depends on: the ML-DSA signature, which tries
+ * until one fits (on random bytes, not on the content); how `plain` divides into data to copy and zeros to write; and
+ * compression, for data that would not fit otherwise.
  */
 export function sealBlock(engine: Engine, block: Uint8Array, options: SealOptions): void {
   refuseUnsealable(options);
@@ -118,7 +122,7 @@ export function sealBlock(engine: Engine, block: Uint8Array, options: SealOption
   header.set(commit, header.length - commit.length);
 
   // 4. The frame, padded with zeros, signed together with the whole header.
-  const { codec, data } = encode(options.plain);
+  const { codec, data } = encode(options.plain, frameCapacity(frame.length));
   writeFrame(frame, { ...options.fields, ackSeed, codec, plainBytes: options.plain.length }, data);
   const digest = signatureDigest(engine, header, frame);
   frame.set(options.signer.sign('ghostpipe/block/v1', digest), frame.length - SIGNATURE_PAIR_BYTES);

@@ -53,6 +53,27 @@ export const PROBLEMS = {
   'control-invalid': { status: 400, mend: 'Update the client; its control frame does not parse.' },
   'receipt-invalid': { status: 400, mend: 'Update the receiver; its delivery receipt does not parse or verify.' },
 
+  // Audit log
+  'log-record-invalid': {
+    status: 400,
+    mend: 'Get the log record byte for byte as it stands in the log; update this program if the log is newer.',
+  },
+  'log-tile-invalid': { status: 400, mend: 'Get the tile or bundle again; docs/formats.md says what each one holds.' },
+  'log-note-invalid': { status: 400, mend: 'Get the signed text again and hand it on as it is, byte for byte.' },
+  'log-checkpoint-invalid': {
+    status: 400,
+    mend: 'Get the checkpoint again from the relay; both post-quantum lines of one log must stand under it.',
+  },
+  'log-receipt-invalid': { status: 400, mend: 'Get the log receipt again from the relay; keep it byte for byte.' },
+  'log-epoch-invalid': {
+    status: 403,
+    mend: 'Check logPin in the relay profile; the epoch statement must be signed by the key that it names.',
+  },
+  'proof-invalid': {
+    status: 400,
+    mend: 'Get the proof again; if it fails once more keep proof and checkpoint, they are evidence against the log.',
+  },
+
   // Identity and site
   'did-invalid': { status: 400, mend: 'A device identifier is did:paramant: and a base58btc SHA-256 multihash.' },
   'did-mismatch': { status: 403, mend: 'The keys do not belong to this identifier; get the device document again.' },
@@ -156,7 +177,28 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Mend the place that the readings go to; the block stays at the relay until it works.',
   },
+  'state-failed': {
+    status: 0,
+    mend: 'Make the state folder writable and give it room; nothing is acknowledged or let go of meanwhile.',
+  },
   'spool-full': { status: 0, mend: 'Mend the link or the receiver; the sender holds as many records as it may.' },
+  'spool-failed': {
+    status: 0,
+    mend: 'Make room on the disk of the spool, or mend it; the sender goes on by itself when it can write again.',
+  },
+  'spool-damaged': {
+    status: 0,
+    mend: 'Look at the disk of the spool; the sender goes on with everything that is whole.',
+  },
+  'spool-in-use': {
+    status: 0,
+    mend: 'Stop the other process of this device, or give this one a spool or state folder of its own.',
+  },
+  'spool-older': {
+    status: 0,
+    mend: 'Start the sender again: it begins a new run and sends what its spool holds; never restore a spool from a backup.',
+  },
+  'file-not-sent': { status: 0, mend: 'Put the file in place again, whole and readable, to have it sent.' },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;
 

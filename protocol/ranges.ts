@@ -34,6 +34,25 @@ export class RangeSet {
     this.#ranges = kept.sort((a, b) => a.first - b.first);
   }
 
+  /** Takes out the numbers first .. first + count - 1. */
+  remove(first: number, count: number): void {
+    const end = first + count;
+    this.#ranges = this.#ranges
+      .flatMap((range) => [
+        { first: range.first, end: Math.min(range.end, first) },
+        { first: Math.max(range.first, end), end: range.end },
+      ])
+      .filter((range) => range.first < range.end);
+  }
+
+  /** What of the numbers first .. first + count - 1 is in the set. */
+  within(first: number, count: number): Range[] {
+    return this.ranges()
+      .map((range) => ({ from: Math.max(range.first, first), end: Math.min(range.first + range.count, first + count) }))
+      .filter(({ from, end }) => from < end)
+      .map(({ from, end }) => ({ first: from, count: end - from }));
+  }
+
   has(value: number): boolean {
     return this.#ranges.some((range) => range.first <= value && value < range.end);
   }
@@ -54,12 +73,13 @@ export class RangeSet {
     return this.#ranges.at(-1)?.end ?? 0;
   }
 
-  /** The numbers missing below `end`. */
-  gaps(): Range[] {
+  /** The numbers below `below` that are not in the set; below `end` when it is left out. */
+  gaps(below: number = this.end): Range[] {
     let from = 0;
     const missing: Range[] = [];
-    for (const { first, end } of this.#ranges) {
-      if (first > from) missing.push({ first: from, count: first - from });
+    for (const { first, end } of [...this.#ranges, { first: below, end: below }]) {
+      const until = Math.min(first, below);
+      if (until > from) missing.push({ first: from, count: until - from });
       from = end;
     }
     return missing;
@@ -74,6 +94,25 @@ export class RangeSet {
   get size(): number {
     return this.#ranges.reduce((sum, { first, end }) => sum + end - first, 0);
   }
+}
+
+/** The numbers that are in at least `least` of the sets, from 1 on. */
+export function inAtLeast(sets: Iterable<RangeSet>, least: number): RangeSet {
+  const steps = [...sets].flatMap((set) =>
+    set.ranges().flatMap(({ first, count }) => [
+      { at: first, by: 1 },
+      { at: first + count, by: -1 },
+    ]),
+  );
+  const shared = new RangeSet();
+  let depth = 0;
+  let from = 0;
+  for (const { at, by } of steps.sort((a, b) => a.at - b.at)) {
+    if (depth >= least) shared.add(from, at - from);
+    from = at;
+    depth += by;
+  }
+  return shared;
 }
 
 /** A range set from ranges that must be ascending, disjoint and not empty, as parsers receive them. */

@@ -30,6 +30,12 @@ export const didText: Shape<string> = text(
 /** 16 bytes in lower-case hexadecimal. */
 export const siteIdText: Shape<string> = text('32 lower-case hexadecimal digits', 32, 32, /^[0-9a-f]*$/);
 
+/** An id of 16 bytes: a transfer, a stream, a USB stick. */
+export const idText: Shape<string> = siteIdText;
+
+/** Origin of a log: the first line of its checkpoints and the name of the keys that sign them. */
+export const originText: Shape<string> = text('the origin of a log, without spaces and "+"', 1, 255, /^[!-*,-~]+$/);
+
 /** `sha256/` and 43 base64url characters. */
 export const pinText: Shape<string> = text('a pin (sha256/ and 43 base64url characters)', 50, 50, PIN_PATTERN);
 

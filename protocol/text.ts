@@ -1,6 +1,9 @@
-/** Text forms of bytes used in JSON documents, URLs and configuration: base64url without padding, hex, `sha256/` pins. */
+/**
+ * Text forms of bytes and numbers: base64url without padding, hex and `sha256/` pins in JSON documents, URLs and
+ * configuration; padded base64 and decimals in the texts of the audit log.
+ */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { base64urlnopad, hex } from '@scure/base';
+import { base64, base64urlnopad, hex } from '@scure/base';
 import { Problem } from './problem.ts';
 
 /** base64url without padding (RFC 4648 section 5). */
@@ -15,6 +18,27 @@ export function fromBase64Url(text: string): Uint8Array {
   } catch {
     throw new Problem('encoding-invalid', 'text is not canonical base64url without padding');
   }
+}
+
+/** base64 with padding (RFC 4648 section 4). */
+export function toBase64(bytes: Uint8Array): string {
+  return base64.encode(bytes);
+}
+
+/** Bytes of a canonical padded base64 text; refuses `encoding-invalid`. */
+export function fromBase64(text: string): Uint8Array {
+  try {
+    return base64.decode(text);
+  } catch {
+    throw new Problem('encoding-invalid', 'text is not canonical base64 with padding');
+  }
+}
+
+/** The number of an ASCII decimal without leading zeros, up to 2^53 - 1; refuses `encoding-invalid`. */
+export function fromDecimal(text: string): number {
+  const value = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new Problem('encoding-invalid', 'text is no decimal up to 2^53 - 1');
+  return value;
 }
 
 /** Lower-case hexadecimal. */

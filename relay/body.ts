@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { release } from '../protocol/bytes.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { BlockBytes } from './store/block-store.ts';
 
@@ -27,6 +28,7 @@ export async function receiveBlock(
     hash.update(chunk);
     target?.set(chunk, at);
     at += chunk.length;
+    release(chunk); // it is in its slot: no copy of a block stays where no burn reaches it
     return true;
   });
   return hash.digest('hex');

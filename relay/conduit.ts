@@ -1,6 +1,7 @@
 /** The shared state of a relay that serves a site. Made once by service.ts; routes read it and change it by methods. */
 import type { RelayConfig } from '../protocol/config.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
+import type { Activity } from './activity.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Receipts } from './receipts.ts';
@@ -14,13 +15,14 @@ export interface Conduit {
   readonly config: RelayConfig;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** 16 random bytes of this run: a new value tells clients that what was held is gone. */
+  /** 16 random bytes: a new value tells clients that what was held may be gone. */
   readonly epoch: Uint8Array;
   readonly roster: RosterStore;
   readonly registry: Registry;
   readonly store: BlockStore;
   readonly deliveries: Deliveries;
   readonly receipts: Receipts;
+  readonly activity: Activity;
   /**
    * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
    * takes exactly the work of answering with a block; on the wire TLS makes each look new.
@@ -33,8 +35,9 @@ export interface Conduit {
 }
 
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
-export function enforceRoster({ registry, deliveries, roster, now }: Conduit): void {
+export function enforceRoster({ registry, deliveries, activity, roster, now }: Conduit): void {
   registry.enforce();
+  activity.enforce((did) => roster.member(did) !== undefined);
   deliveries.dropReaders(now(), (did) => roster.member(did)?.roles.includes('receive') ?? false);
 }
 

@@ -151,7 +151,7 @@ function serve(app: FastifyInstance, route: Route, { zone, registry, strangers }
 }
 
 function makeServer(
-  { listener, limits, intervalMs, identity, log }: ListenerOptions,
+  { listener, limits, intervalMs, identity, log, metrics }: ListenerOptions,
   connections: Connections,
   handler: (request: http.IncomingMessage, response: http.ServerResponse) => void,
 ): http.Server {
@@ -170,11 +170,21 @@ function makeServer(
       ? http.createServer(bounds, handler)
       : https.createServer({ ...bounds, ...tlsOptions(listener.tls, identity) }, handler);
   server.on('checkExpectation', handler); // an expectation that is not known is none (RFC 9110 section 10.1.1)
+  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const go = (): void => {
+      response.writeContinue();
+      handler(request, response);
+    };
+    // Before its turn on the connection Node would put the 100 between head and body of its answer.
+    if (response.socket) go();
+    else response.once('socket', go);
+  });
   server.maxHeadersCount = MAX_HEADERS + 1; // one more, so that more is seen: Node drops the rest
   const [accept] = server.listeners('connection') as [(socket: Socket) => void];
   server.removeAllListeners('connection').on('connection', (socket: Socket) => {
     if (connections.add(socket)) accept.call(server, socket);
   });
+  metrics.watch(listener.zone, server as http.Server);
   server.on('tlsClientError', (error: Error, socket: Socket) => {
     log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
   });

@@ -4,6 +4,7 @@
  */
 import pino from 'pino';
 import type { RelayConfig } from '../protocol/config.ts';
+import type { Problem } from '../protocol/problem.ts';
 
 export type Log = pino.Logger;
 
@@ -17,4 +18,12 @@ export function makeLog(
 ): Log {
   const paths = SECRETS.flatMap((name) => [name, `*.${name}`]);
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: paths }, destination);
+}
+
+/**
+ * What was wrong with a document from outside, in one phrase. Of a wrong shape only the code: the detail quotes names and
+ * values, which may be a secret that somebody sent by mistake.
+ */
+export function documentFault({ code, detail }: Problem): string {
+  return code === 'schema-invalid' ? code : `${code}: ${detail}`;
 }

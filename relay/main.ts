@@ -1,8 +1,10 @@
 /** The relay as a program: options, configuration, and the signals that end it. */
 import { parseArgs } from 'node:util';
+import type { RelayConfig } from '../protocol/config.ts';
 import { nativeEngine } from '../protocol/engine/native.ts';
 import { asProblem, Problem } from '../protocol/problem.ts';
 import { ENVIRONMENT, loadConfig } from './config.ts';
+import { readSeedFile, relayIdentity } from './identity.ts';
 import { type Relay, startRelay } from './service.ts';
 import { readVersion } from './version.ts';
 
@@ -11,6 +13,7 @@ const EXIT = { ok: 0, failed: 1, usage: 2, couldNotRun: 3 } as const;
 const OPTIONS = {
   config: { type: 'string' },
   check: { type: 'boolean' },
+  certificate: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean' },
@@ -23,6 +26,7 @@ Usage: ghostpipe-relay [--config FILE] [options]
 Options:
   --config FILE  configuration in YAML; without it the environment decides
   --check        check the configuration, print it, and exit
+  --certificate  print the certificate of its classic listeners (PEM), and exit
   --json         print one JSON line on stdout once the relay listens
   -h, --help     show this help
   --version      show name and version
@@ -34,6 +38,7 @@ ${Object.entries(ENVIRONMENT)
 
 Examples:
   ghostpipe-relay --config relay.yaml --check
+  ghostpipe-relay --config relay.yaml --certificate > relay.pem
   ghostpipe-relay --config relay.yaml
   RELAY_MODE=iot LICENSE_KEY=plk_xxx ghostpipe-relay
 
@@ -48,6 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (values.version) return say(await versionLine());
     const config = await loadConfig(values.config, process.env);
     if (values.check) return say(checked(config));
+    if (values.certificate) return say(await classicCertificate(config));
     const stopped = stopSignal(); // from now on: who reads the ready line may ask to stop at once
     const relay = await startRelay(config, { engine: nativeEngine });
     if (values.json) say(`${JSON.stringify(readyEvent(relay))}\n`);
@@ -78,9 +84,17 @@ async function versionLine(): Promise<string> {
 }
 
 /** The configuration as it will be used, without the licence key. */
-function checked(config: Awaited<ReturnType<typeof loadConfig>>): string {
+function checked(config: RelayConfig): string {
   const licenceKey = config.licenceKey === null ? null : '(given)';
   return `${JSON.stringify({ ...config, licenceKey }, null, 2)}\n`;
+}
+
+/** What a monitoring tool is to trust: the same at each start, since it follows from the seed. */
+async function classicCertificate({ seedFile, name }: RelayConfig): Promise<string> {
+  if (seedFile === null) {
+    throw new Problem('config-invalid', 'the configuration has no seedFile, so the certificate is new at each start');
+  }
+  return relayIdentity(nativeEngine, await readSeedFile(seedFile), name).classic.certificatePem;
 }
 
 /** What a parent process needs to know: above all the ports that the system chose. */

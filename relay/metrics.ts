@@ -1,20 +1,37 @@
-/** Counters and gauges in OpenMetrics text. No label names a device, a transfer or anything of a payload. */
+/**
+ * Counters and gauges in OpenMetrics text. Labels come from closed lists: states, codes, zones. Only the management
+ * zone is shown series that name devices, at most one for each device of the roster; nothing ever names a transfer or
+ * anything of a payload.
+ */
+import type { Server } from 'node:http';
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { ProblemCode } from '../protocol/problem.ts';
+import type { Zone } from '../protocol/shapes.ts';
 import type { DropReason } from './connections.ts';
+import { addDeviceMetrics } from './device-metrics.ts';
+import { addLevelMetrics, type Levels } from './level-metrics.ts';
+import { addProcessMetrics } from './process-metrics.ts';
+import type { DeviceStatus } from './status.ts';
 import type { DeliveryEvent } from './store/event.ts';
 
-/** What gauges show at the moment of asking; zeros while the relay serves no site. */
-export interface Levels {
-  readonly slots: Readonly<Record<'free' | 'used' | 'burning', number>>;
-  readonly registeredDevices: number;
-  readonly rosterVersion: number;
-}
+/** Labels whose series exist from the start: one that begins at its first event would hide that event from rates. */
+const EVENTS: readonly DeliveryEvent['type'][] = [
+  'accepted',
+  'leased',
+  'lapsed',
+  'acked',
+  'rejected',
+  'expired',
+  'burned',
+];
+const ENDS: readonly NonNullable<DeliveryEvent['state']>[] = ['delivered', 'rejected', 'expired', 'deleted'];
+const DROP_REASONS: readonly DropReason[] = ['share', 'full'];
+const FREQUENT_CODES: readonly ProblemCode[] = ['slots-full', 'quota-exceeded', 'not-available'];
 
 export interface Metrics {
   readonly contentType: string;
-  /** The whole exposition. */
-  text(): Promise<string>;
+  /** The whole exposition as a listener of `zone` shows it: with devices in the management zone only. */
+  text(zone: Zone): Promise<string>;
   /** Counts what happened to a transfer. */
   delivery(event: DeliveryEvent): void;
   /** Counts a claim that was answered with a cover. */
@@ -29,13 +46,17 @@ export interface Metrics {
   throttled(): void;
   /** Counts a connection that was dropped to keep within the limits. */
   dropped(reason: DropReason): void;
+  /** Counts the connections of a listener, and the handshakes that fail at it. */
+  watch(zone: Zone, server: Server): void;
+  /** Ends what measures by itself. */
+  close(): void;
 }
 
-/** Metrics of their own registry; `levels` is asked at each exposition. */
-export function makeMetrics(levels: () => Levels): Metrics {
-  const registry = new Registry<OpenMetricsContentType>();
-  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-  const registers = [registry];
+/** Metrics of their own; `levels` and `devices` are asked at each exposition. */
+export function makeMetrics(levels: () => Levels, devices: () => readonly DeviceStatus[]): Metrics {
+  const everywhere = openMetricsRegistry();
+  const inManagement = openMetricsRegistry();
+  const registers = [everywhere, inManagement];
   const deliveries = new Counter({
     name: 'ghostpipe_transfer_events_total',
     help: 'What happened to transfers, by event.',
@@ -72,34 +93,28 @@ export function makeMetrics(levels: () => Levels): Metrics {
     labelNames: ['reason'],
     registers,
   });
-  new Gauge({
-    name: 'ghostpipe_slots',
-    help: 'Block slots, by state.',
-    labelNames: ['state'],
+  const connections = new Gauge({
+    name: 'ghostpipe_connections',
+    help: 'Open connections, by zone.',
+    labelNames: ['zone'],
     registers,
-    collect() {
-      for (const [state, count] of Object.entries(levels().slots)) this.set({ state }, count);
-    },
   });
-  new Gauge({
-    name: 'ghostpipe_registered_devices',
-    help: 'Devices registered now.',
+  const handshakes = new Counter({
+    name: 'ghostpipe_handshake_failures_total',
+    help: 'TLS handshakes that failed, by zone.',
+    labelNames: ['zone'],
     registers,
-    collect() {
-      this.set(levels().registeredDevices);
-    },
   });
-  new Gauge({
-    name: 'ghostpipe_roster_version',
-    help: 'Version of the roster in force.',
-    registers,
-    collect() {
-      this.set(levels().rosterVersion);
-    },
-  });
+  for (const event of EVENTS) deliveries.inc({ event }, 0);
+  for (const state of ENDS) burned.inc({ state }, 0);
+  for (const code of FREQUENT_CODES) refusals.inc({ code }, 0);
+  for (const reason of DROP_REASONS) dropped.inc({ reason }, 0);
+  addLevelMetrics(registers, levels);
+  const endProcess = addProcessMetrics(registers);
+  addDeviceMetrics([inManagement], devices);
   return {
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
+    contentType: everywhere.contentType,
+    text: (zone) => (zone === 'management' ? inManagement : everywhere).metrics(),
     delivery({ type, state }) {
       deliveries.inc({ event: type });
       if (type === 'burned') burned.inc({ state: state! });
@@ -110,5 +125,21 @@ export function makeMetrics(levels: () => Levels): Metrics {
     failure: () => failures.inc(),
     throttled: () => throttled.inc(),
     dropped: (reason) => dropped.inc({ reason }),
+    watch(zone, server) {
+      connections.inc({ zone }, 0);
+      handshakes.inc({ zone }, 0);
+      server.on('connection', (socket) => {
+        connections.inc({ zone });
+        socket.once('close', () => connections.dec({ zone }));
+      });
+      server.on('tlsClientError', () => handshakes.inc({ zone }));
+    },
+    close: endProcess,
   };
+}
+
+function openMetricsRegistry(): Registry<OpenMetricsContentType> {
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
 }

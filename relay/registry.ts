@@ -58,6 +58,11 @@ export class Registry {
     return { device, registration };
   }
 
+  /** Whether the device is registered now; `enforce` has dropped those that may not be. */
+  has(did: string): boolean {
+    return this.#byDid.has(did);
+  }
+
   withDid(did: string): Member | undefined {
     const registration = this.#byDid.get(did);
     const device = registration && this.#roster.member(did);

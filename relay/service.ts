@@ -5,15 +5,17 @@ import { type Engine, SEED_BYTES } from '../protocol/engine/engine.ts';
 import { Problem } from '../protocol/problem.ts';
 import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
+import { Activity } from './activity.ts';
 import { zoneGate } from './auth.ts';
 import { monotonicMs } from './clock.ts';
-import { type Conduit, enforceRoster } from './conduit.ts';
+import type { Conduit } from './conduit.ts';
 import { entitlementsOf } from './entitlements.ts';
-import { healthOf } from './health.ts';
+import { type Health, healthOf } from './health.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
+import type { Levels } from './level-metrics.ts';
 import { type OpenListener, openListener } from './listener.ts';
 import { type Log, makeLog } from './log.ts';
-import { type Levels, type Metrics, makeMetrics } from './metrics.ts';
+import { type Metrics, makeMetrics } from './metrics.ts';
 import { Receipts } from './receipts.ts';
 import { Registry } from './registry.ts';
 import { RosterStore } from './roster-store.ts';
@@ -24,6 +26,7 @@ import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
 import type { Route } from './routes/route.ts';
 import { submitRoutes } from './routes/submit.ts';
+import { devicesOf, statusOf } from './status.ts';
 import { Deliveries } from './store/deliveries.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
@@ -32,7 +35,7 @@ import { readVersion } from './version.ts';
 
 /** How often states are brought up to date while nobody calls. */
 const SETTLE_MS = 1000;
-/** Keep-alive and Retry-After of a relay that serves no site. */
+/** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
 export interface RelayOptions {
@@ -66,14 +69,18 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
 
   // 1. What is shared: with a site a conduit, without one nothing but the word that it is missing.
   let conduit: Conduit | null = null;
-  const metrics = makeMetrics(() => levelsOf(conduit));
+  const health = () => healthOf(config.name, version, now() - startedMs, conduit);
+  const metrics = makeMetrics(
+    () => levelsOf(health(), conduit),
+    () => (conduit ? devicesOf(conduit) : []),
+  );
   if (config.site) conduit = await makeConduit(config, config.site, { ...options, now, log, metrics });
 
   // 2. The calls, and the listeners that serve them.
-  const health = () => healthOf(config.name, version, now() - startedMs, conduit);
   const { failuresPerMinute } = config.limits;
   const strangers = new Strangers({ failuresPerMinute, log, metrics, now });
-  const routes: Route[] = [...monitorRoutes(health, metrics), ...(conduit ? siteRoutes(conduit) : [])];
+  const status = () => statusOf(health(), intervalMsOf(conduit) / 1000, conduit);
+  const routes: Route[] = [...monitorRoutes(health, status, metrics), ...(conduit ? siteRoutes(conduit) : [])];
   const listeners = await openAll(
     config.listeners.map((listener) => ({
       listener,
@@ -81,7 +88,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
       zone: zoneGate(listener, config.listeners),
       registry: conduit?.registry ?? null,
       limits: config.limits,
-      intervalMs: conduit?.roster.current.profile.intervalMs ?? IDLE_INTERVAL_MS,
+      intervalMs: intervalMsOf(conduit),
       identity,
       version,
       log,
@@ -89,6 +96,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
       strangers,
     })),
   ).catch((thrown) => {
+    metrics.close();
     conduit?.stop();
     throw thrown;
   });
@@ -110,6 +118,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     async close() {
       clearInterval(timer);
       await Promise.all(listeners.map((listener) => listener.close()));
+      metrics.close();
       conduit?.stop();
       log.info({ name: config.name }, 'stopped');
     },
@@ -129,33 +138,38 @@ async function makeConduit(
   { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
 ): Promise<Conduit> {
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
-  const { store, adopted, close } = await openStore(config.store, roster.current.profile.blockSize, (finding) =>
-    log.warn(finding, 'store'),
-  );
+  const { blockSize } = roster.current.profile;
+  const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
+  const { store, adopted, ended, epoch, close } = opened;
   const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
+  const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
     limits,
     () => toHex(engine.random(16)),
     (event) => {
       metrics.delivery(event);
+      activity.delivery(event);
       log.debug(event, 'transfer');
       onDelivery?.(event);
     },
   );
-  deliveries.adopt(now(), adopted, (did) => roster.member(did)?.zone);
+  // Also for readers that the roster file lacks: the last process may have had a newer roster, and this one will again.
+  deliveries.adopt(now(), adopted, ended, (did) => roster.member(did)?.zone);
+  for (const { id } of deliveries.held()) activity.adopted(id);
   if (adopted.length > 0) log.info({ blocks: adopted.length }, 'adopted');
-  const conduit: Conduit = {
+  return {
     engine,
     config,
     log,
     metrics,
-    epoch: engine.random(16),
+    epoch,
     roster,
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
     store,
     deliveries,
     receipts: new Receipts(engine, roster),
+    activity,
     cover: makeCover(engine, store.blockBytes),
     now,
     stop() {
@@ -163,8 +177,6 @@ async function makeConduit(
       close();
     },
   };
-  enforceRoster(conduit); // what was adopted may be for readers that the roster no longer has
-  return conduit;
 }
 
 async function readRosterFile(path: string): Promise<Uint8Array> {
@@ -204,10 +216,18 @@ async function openAll(wanted: readonly Parameters<typeof openListener>[0][]): P
   }
 }
 
-function levelsOf(conduit: Conduit | null): Levels {
+function levelsOf(health: Health, conduit: Conduit | null): Levels {
+  const roster = conduit?.roster;
   return {
-    slots: conduit?.store.count() ?? { free: 0, used: 0, burning: 0 },
-    registeredDevices: conduit?.registry.size ?? 0,
-    rosterVersion: conduit?.roster.current.version ?? 0,
+    health,
+    oldestBlockSeconds: (conduit?.activity.oldestBlockMs ?? 0) / 1000,
+    intervalSeconds: intervalMsOf(conduit) / 1000,
+    rosterDevices: roster?.current.devices.length ?? 0,
+    unrostered: roster?.unrostered ?? 0,
+    rosterNotInFile: roster?.publishedSinceStart ?? false,
   };
+}
+
+function intervalMsOf(conduit: Conduit | null): number {
+  return conduit?.roster.current.profile.intervalMs ?? IDLE_INTERVAL_MS;
 }

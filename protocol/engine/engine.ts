@@ -16,6 +16,14 @@ export const SIGNATURE_PAIR_BYTES: number = ML_DSA_65_SIGNATURE_BYTES + ED25519_
 export const AEAD_TAG_BYTES = 16;
 export const SEED_BYTES = 32;
 
+/** Signature algorithms by themselves, with the lengths of their raw public keys and signatures. */
+export const SIGNATURE_ALGORITHMS = {
+  ed25519: { publicKeyBytes: ED25519_PUBLIC_KEY_BYTES, signatureBytes: ED25519_SIGNATURE_BYTES },
+  'ml-dsa-44': { publicKeyBytes: 1312, signatureBytes: 2420 },
+  'ml-dsa-65': { publicKeyBytes: ML_DSA_65_PUBLIC_KEY_BYTES, signatureBytes: ML_DSA_65_SIGNATURE_BYTES },
+} as const;
+export type SignatureAlgorithm = keyof typeof SIGNATURE_ALGORITHMS;
+
 /** The two verification keys of an identity: ML-DSA-65 (FIPS 204) and Ed25519 (RFC 8032), raw. */
 export interface VerifyingKeys {
   readonly mldsa65: Uint8Array;
@@ -30,6 +38,17 @@ export interface SigningKey {
    * `label || digest`. Returns 3373 bytes.
    */
   sign(label: string, digest: Uint8Array): Uint8Array;
+}
+
+/** A signing key of one algorithm, for the audit log, whose formats want each signature by itself. */
+export interface SingleKey {
+  readonly algorithm: SignatureAlgorithm;
+  readonly publicKey: Uint8Array;
+  /**
+   * Signs `message` under a domain label: ML-DSA with the label as context, Ed25519 over `label || message`. The
+   * label is empty only where a standard of others says what is signed.
+   */
+  sign(label: string, message: Uint8Array): Uint8Array;
 }
 
 /** An X-Wing decapsulation key (draft-connolly-cfrg-xwing-kem, HPKE KEM id 0x647a). */
@@ -74,4 +93,14 @@ export interface Engine {
   signingKey(seed: Uint8Array): SigningKey;
   /** True only when both signatures of a pair verify under `label`. Never throws on hostile bytes. */
   verify(keys: VerifyingKeys, label: string, digest: Uint8Array, signatures: Uint8Array): boolean;
+  /** The key of one algorithm whose 32-byte seed is `seed` itself (FIPS 204 `xi`, RFC 8032 private key). */
+  singleKey(algorithm: SignatureAlgorithm, seed: Uint8Array): SingleKey;
+  /** True when `signature` is one by `SingleKey.sign`. Never throws on hostile bytes. */
+  verifySingle(
+    algorithm: SignatureAlgorithm,
+    publicKey: Uint8Array,
+    label: string,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): boolean;
 }

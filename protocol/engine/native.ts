@@ -16,11 +16,11 @@ import {
   generateKeyPairSync,
   hkdfSync,
   type KeyObject,
-  randomBytes,
+  randomFillSync,
   sign,
   verify,
 } from 'node:crypto';
-import { concat, utf8 } from '../bytes.ts';
+import { concat, release, utf8 } from '../bytes.ts';
 import { Problem } from '../problem.ts';
 import {
   AEAD_TAG_BYTES,
@@ -30,35 +30,28 @@ import {
   KEM_PUBLIC_KEY_BYTES,
   type KemKey,
   ML_DSA_65_SIGNATURE_BYTES,
+  SIGNATURE_ALGORITHMS,
   SIGNATURE_PAIR_BYTES,
+  type SignatureAlgorithm,
   type SigningKey,
+  type SingleKey,
   type VerifyingKeys,
 } from './engine.ts';
 import { signingSeeds } from './seeds.ts';
 
 const ML_KEM_PUBLIC_BYTES = 1184;
 const ML_KEM_CIPHERTEXT_BYTES = 1088;
+type Algorithm = 'ml-kem-768' | 'x25519' | SignatureAlgorithm;
+
 /** The six bytes `\.//^\` (draft-connolly-cfrg-xwing-kem section 5.3). */
 const XWING_LABEL = Buffer.from('5c2e2f2f5e5c', 'hex');
-
-/** DER prefixes that turn raw keys into SubjectPublicKeyInfo and PKCS #8 (RFC 8410, RFC 9881, RFC 9935). */
-const DER = {
-  mlKemPublic: Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex'),
-  mlKemSeed: Buffer.from('3054020100300b060960864801650304040204428040', 'hex'),
-  mlDsaPublic: Buffer.from('308207b2300b0609608648016503040312038207a100', 'hex'),
-  mlDsaSeed: Buffer.from('3034020100300b06096086480165030403120422' + '8020', 'hex'),
-  x25519Public: Buffer.from('302a300506032b656e032100', 'hex'),
-  x25519Private: Buffer.from('302e020100300506032b656e04220420', 'hex'),
-  ed25519Public: Buffer.from('302a300506032b6570032100', 'hex'),
-  ed25519Private: Buffer.from('302e020100300506032b657004220420', 'hex'),
-} as const;
 
 /** AES-GCM runs in pieces of this size, so that sealing in place needs no second 5 MiB. */
 const PIECE = 262_144;
 
 export const nativeEngine: Engine = {
   name: 'native',
-  random: (length) => new Uint8Array(randomBytes(length)),
+  random: (length) => randomFillSync(new Uint8Array(length)),
   sha256,
   hkdf: (secret, salt, info, length) => new Uint8Array(hkdfSync('sha256', secret, salt, info, length)),
   aeadSeal(key, iv, aad, plaintext, out) {
@@ -85,6 +78,8 @@ export const nativeEngine: Engine = {
   encapsulate: encapsulateXWing,
   signingKey,
   verify: verifyPair,
+  singleKey,
+  verifySingle,
 };
 
 function sha256(...parts: Uint8Array[]): Uint8Array {
@@ -94,35 +89,40 @@ function sha256(...parts: Uint8Array[]): Uint8Array {
 }
 
 function transform(cipher: { update(data: Uint8Array): Buffer }, input: Uint8Array, out: Uint8Array): void {
-  for (let at = 0; at < input.length; at += PIECE) out.set(cipher.update(input.subarray(at, at + PIECE)), at);
+  for (let at = 0; at < input.length; at += PIECE) {
+    const piece = cipher.update(input.subarray(at, at + PIECE));
+    out.set(piece, at);
+    release(piece);
+  }
 }
 
-function publicKey(prefix: Buffer, raw: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'spki' });
+/** `raw-seed`: the seed of FIPS 203 and 204; `raw-private`: the scalar or seed of RFC 7748 and 8032. */
+function privateKey(asymmetricKeyType: Algorithm, format: 'raw-seed' | 'raw-private', key: Uint8Array): KeyObject {
+  return createPrivateKey({ key, format, asymmetricKeyType } as never);
 }
 
-function privateKey(prefix: Buffer, raw: Uint8Array): KeyObject {
-  return createPrivateKey({ key: Buffer.concat([prefix, raw]), format: 'der', type: 'pkcs8' });
+function publicKey(asymmetricKeyType: Algorithm, key: Uint8Array): KeyObject {
+  return createPublicKey({ key, format: 'raw-public', asymmetricKeyType } as never);
 }
 
-function rawPublic(key: KeyObject, length: number): Uint8Array {
-  const spki = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'der', type: 'spki' });
-  return new Uint8Array(spki.subarray(spki.length - length));
+function rawPublic(key: KeyObject): Uint8Array {
+  const half = key.type === 'private' ? createPublicKey(key) : key;
+  return new Uint8Array(half.export({ format: 'raw-public' } as never) as unknown as Buffer);
 }
 
 function kemKey(seed: Uint8Array): KemKey {
   const expanded = createHash('shake256', { outputLength: 96 }).update(seed).digest();
-  const mlKem = privateKey(DER.mlKemSeed, expanded.subarray(0, 64));
-  const x25519 = privateKey(DER.x25519Private, expanded.subarray(64));
-  const x25519Public = rawPublic(x25519, 32);
+  const mlKem = privateKey('ml-kem-768', 'raw-seed', expanded.subarray(0, 64));
+  const x25519 = privateKey('x25519', 'raw-private', expanded.subarray(64));
+  const x25519Public = rawPublic(x25519);
   expanded.fill(0);
   return {
-    publicKey: concat(rawPublic(mlKem, ML_KEM_PUBLIC_BYTES), x25519Public),
+    publicKey: concat(rawPublic(mlKem), x25519Public),
     decapsulate(ciphertext) {
       if (ciphertext.length !== KEM_CIPHERTEXT_BYTES) throw kemInvalid('ciphertext', ciphertext.length);
       const x25519Part = ciphertext.subarray(ML_KEM_CIPHERTEXT_BYTES);
       const mlKemSecret = decapsulate(mlKem, ciphertext.subarray(0, ML_KEM_CIPHERTEXT_BYTES));
-      const x25519Secret = exchange(x25519, publicKey(DER.x25519Public, x25519Part));
+      const x25519Secret = exchange(x25519, publicKey('x25519', x25519Part));
       return combine(mlKemSecret, x25519Secret, x25519Part, x25519Public);
     },
   };
@@ -133,8 +133,8 @@ function encapsulateXWing(recipient: Uint8Array): Encapsulation {
   const x25519Recipient = recipient.subarray(ML_KEM_PUBLIC_BYTES);
   const mlKem = encapsulateMlKem(recipient.subarray(0, ML_KEM_PUBLIC_BYTES));
   const ephemeral = generateKeyPairSync('x25519');
-  const x25519Part = rawPublic(ephemeral.publicKey, 32);
-  const x25519Secret = exchange(ephemeral.privateKey, publicKey(DER.x25519Public, x25519Recipient));
+  const x25519Part = rawPublic(ephemeral.publicKey);
+  const x25519Secret = exchange(ephemeral.privateKey, publicKey('x25519', x25519Recipient));
   return {
     ciphertext: concat(mlKem.ciphertext, x25519Part),
     sharedSecret: combine(mlKem.sharedKey, x25519Secret, x25519Part, x25519Recipient),
@@ -143,7 +143,7 @@ function encapsulateXWing(recipient: Uint8Array): Encapsulation {
 
 function encapsulateMlKem(recipient: Uint8Array): { ciphertext: Buffer; sharedKey: Buffer } {
   try {
-    return encapsulate(publicKey(DER.mlKemPublic, recipient));
+    return encapsulate(publicKey('ml-kem-768', recipient));
   } catch {
     throw new Problem('kem-invalid', 'the ML-KEM-768 public key fails the modulus check of FIPS 203 section 7.2');
   }
@@ -168,29 +168,49 @@ function kemInvalid(what: string, length: number): Problem {
 
 function signingKey(seed: Uint8Array): SigningKey {
   const seeds = signingSeeds(nativeEngine, seed);
-  const mldsa65 = privateKey(DER.mlDsaSeed, seeds.mldsa65);
-  const ed25519 = privateKey(DER.ed25519Private, seeds.ed25519);
+  const mldsa65 = singleKey('ml-dsa-65', seeds.mldsa65);
+  const ed25519 = singleKey('ed25519', seeds.ed25519);
   return {
-    publicKeys: { mldsa65: rawPublic(mldsa65, 1952), ed25519: rawPublic(ed25519, 32) },
-    sign(label, digest) {
-      const context = utf8(label);
-      const lattice = sign(null, digest, { key: mldsa65, context } as never) as Uint8Array;
-      return concat(lattice, sign(null, concat(context, digest), ed25519));
-    },
+    publicKeys: { mldsa65: mldsa65.publicKey, ed25519: ed25519.publicKey },
+    sign: (label, digest) => concat(mldsa65.sign(label, digest), ed25519.sign(label, digest)),
   };
 }
 
 function verifyPair(keys: VerifyingKeys, label: string, digest: Uint8Array, signatures: Uint8Array): boolean {
   if (signatures.length !== SIGNATURE_PAIR_BYTES) return false;
+  const lattice = signatures.subarray(0, ML_DSA_65_SIGNATURE_BYTES);
+  const curve = signatures.subarray(ML_DSA_65_SIGNATURE_BYTES);
+  return (
+    verifySingle('ml-dsa-65', keys.mldsa65, label, digest, lattice) &&
+    verifySingle('ed25519', keys.ed25519, label, digest, curve)
+  );
+}
+
+function singleKey(algorithm: SignatureAlgorithm, seed: Uint8Array): SingleKey {
+  const key = privateKey(algorithm, algorithm === 'ed25519' ? 'raw-private' : 'raw-seed', seed);
+  return {
+    algorithm,
+    publicKey: rawPublic(key),
+    sign(label, message) {
+      const context = utf8(label);
+      if (algorithm === 'ed25519') return new Uint8Array(sign(null, concat(context, message), key));
+      return new Uint8Array(sign(null, message, { key, context } as never));
+    },
+  };
+}
+
+function verifySingle(
+  algorithm: SignatureAlgorithm,
+  raw: Uint8Array,
+  label: string,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const { publicKeyBytes, signatureBytes } = SIGNATURE_ALGORITHMS[algorithm];
+  // OpenSSL passes over what follows a key, and takes any bytes of the right length for one: it then answers false.
+  if (raw.length !== publicKeyBytes || signature.length !== signatureBytes) return false;
   const context = utf8(label);
-  try {
-    const mldsa65 = { key: publicKey(DER.mlDsaPublic, keys.mldsa65), context } as never;
-    const ed25519 = publicKey(DER.ed25519Public, keys.ed25519);
-    return (
-      verify(null, digest, mldsa65, signatures.subarray(0, ML_DSA_65_SIGNATURE_BYTES)) &&
-      verify(null, concat(context, digest), ed25519, signatures.subarray(ML_DSA_65_SIGNATURE_BYTES))
-    );
-  } catch {
-    return false;
-  }
+  const key = publicKey(algorithm, raw);
+  if (algorithm === 'ed25519') return verify(null, concat(context, message), key, signature);
+  return verify(null, message, { key, context } as never, signature);
 }

@@ -59,6 +59,7 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   const reader = exchange.member();
   const said = settle(conduit, reader, items);
   const { did } = reader.device;
+  conduit.activity.claimed(did);
   const lease = conduit.deliveries.claim(conduit.now(), did, toHex(session.sessionId), session.maxLeases);
   if (!lease) conduit.metrics.cover();
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };

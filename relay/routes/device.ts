@@ -8,6 +8,7 @@ import { toHex } from '../../protocol/text.ts';
 import { bearerKey } from '../auth.ts';
 import { readBody } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
+import { documentFault } from '../log.ts';
 import { describe, json, type OpenExchange, parameter, type Route, requireType, strings } from './route.ts';
 
 export function deviceRoutes(conduit: Conduit): Route[] {
@@ -53,7 +54,7 @@ export function deviceRoutes(conduit: Conduit): Route[] {
 }
 
 async function register(conduit: Conduit, exchange: OpenExchange): Promise<object> {
-  const { roster, registry, log } = conduit;
+  const { roster, registry, activity, log } = conduit;
   const { zone } = exchange;
   const registration = await proved(conduit, exchange);
   const entry = roster.member(registration.grant.did);
@@ -62,6 +63,7 @@ async function register(conduit: Conduit, exchange: OpenExchange): Promise<objec
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
   const { device } = registry.register(registration);
+  activity.registered(device.did);
   log.info({ device: device.name, did: device.did, generation: registration.statement.generation }, 'registered');
   return {
     did: device.did,
@@ -93,8 +95,7 @@ async function proved(conduit: Conduit, { request, refuseSpent }: OpenExchange):
     }
     return registration;
   } catch (thrown) {
-    const { code, detail } = asProblem(thrown);
-    throw new Problem('not-available', `registration refused: ${code}: ${detail}`);
+    throw new Problem('not-available', `registration refused: ${documentFault(asProblem(thrown))}`);
   }
 }
 

@@ -1,10 +1,15 @@
-/** What monitoring asks: health, metrics, the description of the calls. They tell nothing about devices or payload. */
+/**
+ * What monitoring asks: health, metrics, the description of the calls, and in the management zone the status. They tell
+ * nothing about payload, and outside the management zone nothing about devices.
+ */
 import type { Health } from '../health.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Status } from '../status.ts';
+import { STATUS_PAGE_HEADERS, statusPage } from '../status-page.ts';
 import { describe, json, type OpenRoute } from './route.ts';
 
-/** `health` is asked at each request. */
-export function monitorRoutes(health: () => Health, metrics: Metrics): OpenRoute[] {
+/** `health` and `status` are asked at each request. */
+export function monitorRoutes(health: () => Health, status: () => Status, metrics: Metrics): OpenRoute[] {
   return [
     {
       call: 'health',
@@ -34,7 +39,8 @@ export function monitorRoutes(health: () => Health, metrics: Metrics): OpenRoute
           },
         },
       }),
-      handle: async ({ reply }) => reply.header('content-type', metrics.contentType).send(await metrics.text()),
+      handle: async ({ reply, zone }) =>
+        reply.header('content-type', metrics.contentType).send(await metrics.text(zone.name)),
     },
     {
       call: 'openapi',
@@ -47,19 +53,64 @@ export function monitorRoutes(health: () => Health, metrics: Metrics): OpenRoute
       }),
       handle: ({ request, reply }) => reply.send(request.server.swagger()),
     },
+    {
+      call: 'status-page',
+      method: 'GET',
+      url: '/',
+      allowed: 'anyone',
+      schema: describe('The status of the relay and its devices, for a browser.', {
+        open: true,
+        response: { 200: { description: 'A page without script.', content: { 'text/html': { schema: TEXT } } } },
+      }),
+      handle: ({ reply }) => reply.headers(STATUS_PAGE_HEADERS).send(statusPage(status())),
+    },
+    {
+      call: 'status-json',
+      method: 'GET',
+      url: '/status.json',
+      allowed: 'anyone',
+      schema: describe('What the status page shows, for programs.', {
+        open: true,
+        response: { 200: json('Ready or not: see status.', STATUS) },
+      }),
+      handle: ({ reply }) => reply.send(status()),
+    },
   ];
 }
 
+const TEXT = { type: 'string' };
+const AGE = { type: ['integer', 'null'] };
+
 const HEALTH = {
   status: { type: 'string', enum: ['ready', 'not-ready'] },
-  reasons: { type: 'array', items: { type: 'string' } },
-  notices: { type: 'array', items: { type: 'string' } },
-  name: { type: 'string' },
-  software: { type: 'string' },
+  reasons: { type: 'array', items: TEXT },
+  notices: { type: 'array', items: TEXT },
+  name: TEXT,
+  software: TEXT,
   uptimeSeconds: { type: 'integer' },
-  epoch: { type: 'string' },
+  epoch: TEXT,
   rosterVersion: { type: 'integer' },
   blockBytes: { type: 'integer' },
   slots: { type: 'object' },
   registeredDevices: { type: 'integer' },
+};
+
+const DEVICE = {
+  name: TEXT,
+  did: TEXT,
+  zone: TEXT,
+  roles: { type: 'array', items: TEXT },
+  registered: { type: 'boolean' },
+  registeredSeconds: AGE,
+  lastBlockSeconds: AGE,
+  lastClaimSeconds: AGE,
+  blocksHeld: { type: 'integer' },
+  blocksWaiting: { type: 'integer' },
+};
+
+const STATUS = {
+  ...HEALTH,
+  intervalSeconds: { type: 'number' },
+  facts: { type: 'array', items: { type: 'object', properties: { name: TEXT, value: TEXT } } },
+  devices: { type: 'array', items: { type: 'object', properties: DEVICE } },
 };

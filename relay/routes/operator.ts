@@ -5,6 +5,7 @@ import { REVOCATION } from '../../protocol/revocation.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { readBody } from '../body.ts';
 import { bodyMs, type Conduit, enforceRoster } from '../conduit.ts';
+import { documentFault } from '../log.ts';
 import { describe, json, type OpenExchange, type OpenRoute } from './route.ts';
 
 /** Refusals that come after the operator's signature held: their cause is told. */
@@ -78,7 +79,7 @@ async function signedCall(
   } catch (thrown) {
     const problem = asProblem(thrown);
     if (TOLD.includes(problem.code)) throw problem;
-    throw new Problem('not-available', `document refused: ${problem.code}: ${problem.detail}`);
+    throw new Problem('not-available', `document refused: ${documentFault(problem)}`);
   }
 }
 

@@ -5,6 +5,7 @@
  * A slot is free, in use, or burning. Burning flips the state at once; the bytes are overwritten as soon as no answer
  * is streaming from them any more, since Node still reads a buffer after `end()` returned.
  */
+import type { EndedTransfer } from './ended-file.ts';
 import type { Transfer } from './transfer.ts';
 
 /** The bytes of one block; a `Buffer` is one. Nothing is read or written beyond `length`. */
@@ -73,6 +74,9 @@ export abstract class BlockStore {
 
   /** Keeps a held transfer as it is now. Called after each change, before any answer tells of it. */
   persist(_transfer: Transfer): void {}
+
+  /** Keeps that a transfer ended, and how. Called before its slot burns. */
+  remember(_transfer: EndedTransfer): void {}
 
   /** Told of each state that a slot enters: before its bytes are used, and after they were overwritten. */
   protected entered(_slot: Slot): void {}

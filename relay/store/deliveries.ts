@@ -11,7 +11,8 @@ import { Problem, type RejectCode } from '../../protocol/problem.ts';
 import type { Zone } from '../../protocol/shapes.ts';
 import type { BlockStore, Slot } from './block-store.ts';
 import { Due } from './due.ts';
-import type { DeliveryEvent } from './event.ts';
+import type { EndedTransfer } from './ended-file.ts';
+import { type DeliveryEvent, deliveryEvent } from './event.ts';
 import type { Accepted, Lease, Submission } from './handover.ts';
 import { type Found, Ledger } from './ledger.ts';
 import { type QuotaLimits, Quotas } from './quotas.ts';
@@ -44,6 +45,8 @@ export class Deliveries {
   /** Every slot in use, those still being received included. */
   readonly #quotas: Quotas;
   readonly #due = new Due();
+  /** The transfers whose block is held, oldest first: to look at, not to change. */
+  readonly held = (): readonly Transfer[] => this.#ledger.held();
 
   constructor(
     store: BlockStore,
@@ -59,12 +62,22 @@ export class Deliveries {
   }
 
   /**
-   * Takes over what an earlier process held, oldest first: leases and views go on, what had finished is burned.
-   * `zoneOf` gives the zone of a sender.
+   * Takes over from earlier processes what had `ended` and what is `held`, each in its order. Leases and views go on,
+   * what had finished is burned; of what ended, how it ended is known and no view. `zoneOf` gives the zone of a sender.
    */
-  adopt(now: number, transfers: readonly Transfer[], zoneOf: (did: string) => Zone | undefined): void {
-    for (const transfer of transfers) {
+  adopt(
+    now: number,
+    held: readonly Transfer[],
+    ended: readonly EndedTransfer[],
+    zoneOf: (did: string) => Zone | undefined,
+  ): void {
+    this.#ledger.recall(ended);
+    for (const transfer of held) {
       this.#quotas.take(transfer.slot!, transfer.sender, zoneOf(transfer.sender));
+      if (this.#ledger.get(transfer.id)) {
+        this.abandon(transfer.slot!); // the crash came between the note of its end and its burning
+        continue;
+      }
       this.#ledger.add(transfer);
       this.#due.add(transfer);
       if (isFinished(transfer)) this.#burn(now, transfer, outcomeOf(transfer));
@@ -207,7 +220,7 @@ export class Deliveries {
   /** Takes every open view from the readers that may no longer read. */
   dropReaders(now: number, mayRead: (did: string) => boolean): void {
     this.settle(now);
-    for (const transfer of this.#ledger.held()) {
+    for (const transfer of this.held()) {
       for (const view of transfer.views.values()) {
         if (isOpen(view) && !mayRead(view.recipient)) this.#endView(now, transfer, view, 'expired');
       }
@@ -216,20 +229,16 @@ export class Deliveries {
 
   /** Burns everything: the relay stops. */
   burnAll(now: number): void {
-    for (const transfer of this.#ledger.held()) this.#burn(now, transfer, 'expired');
+    for (const transfer of this.held()) this.#burn(now, transfer, 'expired');
   }
 
   /** Brings states up to `now`: times to live, leases, memory of ended transfers. Each method does it first. */
   settle(now: number): void {
-    this.#due.settle(
-      now,
-      () => this.#ledger.held(),
-      (transfer) => this.#burn(now, transfer, 'expired'),
-      (transfer, view) => {
-        view.state = 'waiting';
-        this.#tell('lapsed', transfer, view);
-      },
-    );
+    const expire = (transfer: Transfer) => this.#burn(now, transfer, 'expired');
+    this.#due.settle(now, this.held, expire, (transfer, view) => {
+      view.state = 'waiting';
+      this.#tell('lapsed', transfer, view);
+    });
     this.#ledger.forget(now);
   }
 
@@ -252,14 +261,13 @@ export class Deliveries {
   }
 
   #stream(now: number, transfer: Transfer, view: View): Lease {
-    const slot = transfer.slot!;
     return {
       transferId: transfer.id,
       hash: transfer.hash,
       attempt: view.attempts,
       leaseMs: Math.floor(view.leaseEndsMs - now),
-      bytes: slot.bytes,
-      release: this.#store.pin(slot),
+      bytes: transfer.slot!.bytes,
+      release: this.#store.pin(transfer.slot!),
     };
   }
 
@@ -270,14 +278,14 @@ export class Deliveries {
   }
 
   #burn(now: number, transfer: Transfer, state: TransferState): void {
+    transfer.end = { state, atMs: now };
+    this.#store.remember({ ...transfer, end: transfer.end });
     this.abandon(transfer.slot!);
     transfer.slot = null;
-    for (const view of transfer.views.values()) {
-      if (!isOpen(view)) continue;
+    for (const view of transfer.views.values().filter(isOpen)) {
       view.state = 'expired';
       this.#tell('expired', transfer, view);
     }
-    transfer.end = { state, atMs: now };
     this.#ledger.retire(transfer);
     this.#due.remove(transfer);
     this.#tell('burned', transfer);
@@ -286,13 +294,6 @@ export class Deliveries {
   /** Every change of a transfer ends here: the store keeps it while it is held, then it is told. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
     if (transfer.slot) this.#store.persist(transfer);
-    this.#onEvent({
-      type,
-      transferId: transfer.id,
-      sender: transfer.sender,
-      ...(view ? { recipient: view.recipient } : {}),
-      ...(view?.rejectCode ? { rejectCode: view.rejectCode } : {}),
-      ...(transfer.end ? { state: transfer.end.state } : {}),
-    });
+    this.#onEvent(deliveryEvent(type, transfer, view));
   }
 }

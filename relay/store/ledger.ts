@@ -2,11 +2,12 @@
  * The ledger of transfers: those whose block is held, and for a while those that ended, so that a repeated submit, a
  * late ack and the sender's question still find an answer. It keeps, and decides nothing.
  */
+import { ENDED_ENTRIES, type EndedTransfer } from './ended-file.ts';
 import { isOpen, type Transfer, type View } from './transfer.ts';
 
 /** How long an ended transfer is remembered. */
 export const TOMBSTONE_MS = 600_000;
-/** Most views of ended transfers that are remembered, whatever their age. */
+/** Most views of the at most `ENDED_ENTRIES` transfers that are remembered, whatever their age: together 40 MiB. */
 export const MAX_TOMBSTONE_VIEWS = 65_536;
 
 /** A transfer and one recipient's view of it. */
@@ -35,13 +36,24 @@ export class Ledger {
     this.#endedViews += transfer.views.size;
   }
 
+  /** Takes in what earlier processes knew to have ended, the earliest first. To be called before anything else. */
+  recall(ended: readonly EndedTransfer[]): void {
+    for (const each of ended) {
+      const transfer = { ...each, viewLimit: 0, burnAtClaim: false, expiresMs: 0, views: new Map(), slot: null };
+      this.add(transfer);
+      this.retire(transfer);
+    }
+  }
+
   /** Forgets what ended too long ago, and the earliest when there is too much. */
   forget(now: number): void {
     for (const transfer of this.#ended.values()) {
-      if (transfer.end!.atMs + TOMBSTONE_MS > now && this.#endedViews <= MAX_TOMBSTONE_VIEWS) return;
+      const tooMuch = this.#ended.size > ENDED_ENTRIES || this.#endedViews > MAX_TOMBSTONE_VIEWS;
+      if (transfer.end!.atMs + TOMBSTONE_MS > now && !tooMuch) return;
       this.#ended.delete(transfer.id);
       this.#endedViews -= transfer.views.size;
-      this.#byContent.delete(contentKey(transfer.sender, transfer.hash));
+      const key = contentKey(transfer.sender, transfer.hash);
+      if (this.#byContent.get(key) === transfer) this.#byContent.delete(key); // else it was handed in again since
     }
   }
 

@@ -19,6 +19,8 @@ export const BOOT_ID_BYTES = 16;
 const MAGIC = utf8('GPS1');
 const HASH_BYTES = 32;
 const MAX_VIEWS = 256;
+/** Microseconds, 71 years of uptime: below it a number of milliseconds holds each of them. */
+const END_OF_TIME = 2 ** 51;
 const BURN_AT_CLAIM = 1;
 const TAKEN = 1;
 const HAS_SESSION = 2;
@@ -85,7 +87,7 @@ function parseHeld(reader: ByteReader): NonNullable<SlotRecord['held']> {
   const id = toHex(reader.bytes(16));
   const sender = didOf(reader.bytes(32));
   const hash = toHex(reader.bytes(32));
-  const expiresMs = reader.u64() / 1000;
+  const expiresMs = milliseconds(reader);
   const order = reader.u64();
   const views = new Map<string, View>();
   for (let i = 0; i < viewCount; i++) {
@@ -117,7 +119,7 @@ function parseView(reader: ByteReader): View {
   const session = reader.bytes(16);
   const hasSession = (flags & HAS_SESSION) !== 0;
   if (!hasSession && !isZero(session)) throw invalid('a session stands where there is none');
-  const leaseEndsMs = reader.u64() / 1000;
+  const leaseEndsMs = milliseconds(reader);
   const attempts = reader.u32();
   const reject = reader.u8();
   return {
@@ -145,6 +147,12 @@ function flagsWithin(known: number, flags: number): number {
 
 function microseconds(ms: number): number {
   return Math.round(ms * 1000);
+}
+
+function milliseconds(reader: ByteReader): number {
+  const time = reader.u64();
+  if (time >= END_OF_TIME) throw invalid(`time ${time} is too far away, the end is ${END_OF_TIME}`);
+  return time / 1000;
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {

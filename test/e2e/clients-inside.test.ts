@@ -130,11 +130,11 @@ t.test('the API key comes by option, file or environment', async (t) => {
   t.match((await captured(t, () => send(...fileThatIsNone))).err, '[not-available]', 'the enrolled one is wrong');
 });
 
-t.test('a file that changes while it is sent ends the sender with what it could not deliver', async (t) => {
+t.test('a file that changes while it is sent is given up, said, and no part of it appears', async (t) => {
   const plant = await makePlant(t);
   const { send, receive } = lines(plant);
   writeFileSync(plant.path('big'), engine.random(400_000));
-  const { code, out } = await captured(t, async () => {
+  const { code, out, err } = await captured(t, async () => {
     let sent = 0;
     await whileReceiving(
       () => receive('--output', plant.path('in')),
@@ -148,7 +148,8 @@ t.test('a file that changes while it is sent ends the sender with what it could 
     return sent;
   });
   t.equal(code, 1);
-  t.match(JSON.parse(out.trimEnd().split('\n').at(-1)!), { ok: false, code: 'file-invalid' });
+  t.match(JSON.parse(out.trimEnd().split('\n').at(-1)!), { ok: false, undelivered: 0, filesFailed: 1 });
+  t.match(err, /big changed while it was sent.*\[file-not-sent\]/);
   t.throws(() => readdirSync(plant.path('in', 'plc-A1', 'files')), 'no part of it appears');
 });
 

@@ -21,7 +21,7 @@ function runOf({ state, sender }: Known): Uint8Array {
   return fromHex(JSON.parse(readFileSync(join(folder, readdirSync(folder)[0]!), 'utf8')).run, 16);
 }
 
-/** A receipt that confirms everything, as `by` signs it. */
+/** A receipt that confirms the one reading, as `by` signs it. */
 function receipt(known: Known, by: SiteDevice, changes: Partial<Parameters<typeof signReceipt>[2]> = {}): ControlItem {
   const { sender, receiver } = known;
   const bytes = signReceipt(engine, by.signer, {
@@ -30,7 +30,7 @@ function receipt(known: Known, by: SiteDevice, changes: Partial<Parameters<typeo
     streamId: streamId(sender.digest, [receiver.digest]),
     run: runOf(known),
     serial: 1,
-    nextRecord: 1_000_000,
+    nextRecord: 1,
     ranges: [],
     rejects: [],
     ...changes,

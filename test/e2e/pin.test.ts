@@ -1,12 +1,12 @@
 /** The pin is all that decides whom a client talks to: no clock, proxy, name or weaker handshake changes it. */
-import { createServer, type Server as TcpServer } from 'node:net';
+import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import tls, { type TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { relayIdentity } from '../../relay/identity.ts';
 import { tlsOptions } from '../../relay/tls-options.ts';
 import { connectPinned, peerOf } from '../../tools/lib/pinned-tls.ts';
-import { RelayClient } from '../../tools/lib/relay-client.ts';
+import { idleTimeoutFor, RelayClient } from '../../tools/lib/relay-client.ts';
 import { addProfile, lastJson, until } from '../fixtures/clients.ts';
 import { makePlant, type Plant } from '../fixtures/flow.ts';
 import { seedOf } from '../fixtures/site.ts';
@@ -104,10 +104,30 @@ t.test('a relay that accepts and says nothing is given up', async (t) => {
   const client = new RelayClient({
     url: `https://127.0.0.1:${server.port}`,
     pins: [STRANGER.tls.pin],
-    idleTimeoutMs: 50,
+    idleTimeoutMs: 1000,
   });
   t.teardown(() => client.close());
-  await t.rejects(client.health(), { code: 'relay-unreachable', detail: 'no byte from the relay for 0.05 s' });
+  await t.rejects(client.health(), { code: 'relay-unreachable', detail: 'no byte from the relay for 1 s' });
+});
+
+t.test('so is one that never answers the handshake', async (t) => {
+  const sockets: Socket[] = [];
+  const port = await listen(
+    t,
+    createServer((socket) => sockets.push(socket)),
+  );
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const client = new RelayClient({ url: `https://127.0.0.1:${port}`, pins: [OTHER_PIN], idleTimeoutMs: 50 });
+  t.teardown(() => client.close());
+  await t.rejects(client.health(), { code: 'relay-unreachable', detail: /no answer in 0.05 s/ });
+});
+
+t.test('a client waits less than its interval, but not less than 5 s nor more than 30 s', async (t) => {
+  t.equal(idleTimeoutFor(15_000), 12_000);
+  t.equal(idleTimeoutFor(100), 5_000);
+  t.equal(idleTimeoutFor(3_600_000), 30_000);
 });
 
 /** Sends one reading through `plant` by commands that run with `options`; gives what came out. */

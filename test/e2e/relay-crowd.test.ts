@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { RelayClient } from '../../tools/lib/relay-client.ts';
 import type { Crowd } from '../fixtures/crowd.ts';
+import { forgetPeak, type RelayProcess, residentMiB, startRelayProcess } from '../fixtures/measured-relay.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { sealTo } from '../fixtures/relay.ts';
-import { forgetPeak, type RelayProcess, residentMiB, startRelayProcess } from '../fixtures/relay-process.ts';
 import type { Site } from '../fixtures/site.ts';
 
 const CROWD = join(import.meta.dirname, '..', 'fixtures', 'crowd.ts');

@@ -1,42 +1,44 @@
 /** A peer whose cable is pulled says nothing more, not even goodbye: its slot and its connections are given back. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { ListenerConfig } from '../../protocol/config.ts';
-import { makeCable, NO_CABLE } from '../fixtures/cable.ts';
+import { startRelayProcess } from '../fixtures/measured-relay.ts';
+import { Networks, whyNoNamespaces } from '../fixtures/network-namespaces.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { sealTo } from '../fixtures/relay.ts';
-import { startRelayProcess } from '../fixtures/relay-process.ts';
 import type { VanishingScene } from '../fixtures/vanishing.ts';
 
 t.setTimeout(120_000);
 
 const VANISHING = new URL('../fixtures/vanishing.ts', import.meta.url).pathname;
 const GET = 'console.log(await (await fetch(process.argv[1])).text())';
+const ADDRESS = '10.77.0.1';
 /** Less than an idle connection of a live peer may last. */
 const PATIENCE_MS = 60_000;
 
-t.test('a peer that vanishes', { skip: NO_CABLE }, async (t) => {
-  const cable = makeCable(t);
+t.test('a peer that vanishes', { skip: whyNoNamespaces() }, async (t) => {
+  const networks = new Networks(t);
+  const [near, far] = [networks.host('near'), networks.host('far')];
+  const atNear = { host: near, addresses: [`${ADDRESS}/24`] };
+  const cable = networks.wire('cable', { host: far, addresses: ['10.77.0.2/24'] }, atNear);
   const directory = t.testdir();
   const calls: ListenerConfig['calls'] = ['inbound', 'register'];
   const listeners: ListenerConfig[] = [
-    { zone: 'ot', address: cable.address, port: 0, tls: 'pq', calls },
+    { zone: 'ot', address: ADDRESS, port: 0, tls: 'pq', calls },
     { zone: 'management', address: '127.0.0.1', port: 0, tls: 'off', calls: ['metrics'] },
   ];
   const site = smallPlant(directory, { listeners, limits: { bodySeconds: 2 } });
   const [plc, historian] = [site.device('plc'), site.device('historian')];
-  const relay = await startRelayProcess(t, directory, site, { within: cable.on.near });
-  const near = (command: string, ...argv: string[]) =>
-    execFileSync(cable.on.near[0]!, [...cable.on.near.slice(1), command, ...argv], { encoding: 'utf8' });
+  const relay = await startRelayProcess(t, directory, site, { within: near.through });
   const { port } = relay.peer('ot');
   const monitor = relay.peer('management');
   const usedSlots = () => {
-    const metrics = near(process.execPath, '-e', GET, `http://${monitor.host}:${monitor.port}/metrics`);
+    const metrics = near.run(process.execPath, '-e', GET, `http://${monitor.host}:${monitor.port}/metrics`);
     return Number(/ghostpipe_slots\{state="used"\} (\d+)/.exec(metrics)?.[1]);
   };
-  const connections = () => near('ss', '-Htn', 'state', 'established', `sport = :${port}`).split('\n').length - 1;
+  const connections = () => near.run('ss', '-Htn', 'state', 'established', `sport = :${port}`).split('\n').length - 1;
 
   const scene: VanishingScene = {
     peer: relay.peer('ot'),
@@ -44,7 +46,7 @@ t.test('a peer that vanishes', { skip: NO_CABLE }, async (t) => {
     registrations: [plc, historian].map(({ apiKey, registration }) => [apiKey, registration] as const),
     blocks: [sealTo(plc, [historian]).toString('base64'), sealTo(plc, [historian]).toString('base64')],
   };
-  const [command, ...within] = [...cable.on.far, process.execPath, VANISHING];
+  const [command, ...within] = [...far.through, process.execPath, VANISHING];
   const peer = spawn(command!, within, { stdio: ['pipe', 'pipe', 'inherit'] });
   t.teardown(() => peer.kill('SIGKILL'));
   peer.stdin.end(JSON.stringify(scene));
@@ -53,7 +55,7 @@ t.test('a peer that vanishes', { skip: NO_CABLE }, async (t) => {
   t.equal(usedSlots(), 2, 'one block is held, one arrives');
   t.equal(connections(), 2, 'one connection is idle, one has a body under way');
 
-  cable.cut();
+  cable.cut('silently');
   peer.kill('SIGKILL');
   const begin = performance.now();
   const after = async (done: () => boolean): Promise<string> => {

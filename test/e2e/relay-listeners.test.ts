@@ -21,6 +21,8 @@ const CONTRACT: Record<Call, string> = {
   health: 'GET /health',
   metrics: 'GET /metrics',
   openapi: 'GET /openapi.json',
+  'status-page': 'GET /',
+  'status-json': 'GET /status.json',
 };
 
 interface OpenApi {
@@ -36,7 +38,7 @@ function requestOf(call: Call): { method: string; path: string } {
 
 t.test('one listener for each call, and each call at each listener', async (t) => {
   const listeners: ListenerConfig[] = CALLS.map((call) => ({
-    zone: 'ot',
+    zone: 'management',
     address: '127.0.0.1',
     port: 0,
     tls: 'pq',
@@ -62,12 +64,20 @@ t.test('one listener for each call, and each call at each listener', async (t) =
 });
 
 t.test('the description names every call, what it answers, and how it refuses', async (t) => {
-  const listener: ListenerConfig = { zone: 'ot', address: '127.0.0.1', port: 0, tls: 'pq', calls: [...CALLS] };
+  const listener: ListenerConfig = {
+    zone: 'management',
+    address: '127.0.0.1',
+    port: 0,
+    tls: 'pq',
+    calls: [...CALLS],
+  };
   const site = smallPlant(t.testdir(), { listeners: [listener] });
   const { ask } = await runRelay(t, site);
-  const { openapi, info, paths } = JSON.parse((await ask('ot', { path: '/openapi.json' })).body.toString()) as OpenApi;
+  const { openapi, info, paths } = JSON.parse(
+    (await ask('management', { path: '/openapi.json' })).body.toString(),
+  ) as OpenApi;
   t.equal(openapi, '3.1.0');
-  t.match(info, { title: 'Ghost Pipe relay, zone ot', version: /^\d+\.\d+\.\d+$/ });
+  t.match(info, { title: 'Ghost Pipe relay, zone management', version: /^\d+\.\d+\.\d+$/ });
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
   t.equal(operations.length, CALLS.length);
   for (const { summary, responses } of operations) {

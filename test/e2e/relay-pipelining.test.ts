@@ -65,3 +65,19 @@ t.test('a connection that ends frees the blocks of the answers that waited', asy
   for (let i = 0; i < 400 && store.count().burning > 0; i++) await setTimeout(5);
   t.same(store.count(), { free: 8, used: 0, burning: 0 });
 });
+
+t.test('requests in a row that wait for 100 Continue are told so in turn, and get whole answers', async (t) => {
+  const running = await runRelay(t, smallPlant(t.testdir()));
+  const socket = await connectPinned(running.peer('management'));
+  t.teardown(() => socket.destroy());
+  let text = '';
+  socket
+    .on('error', () => {})
+    .on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+    });
+  socket.write('GET /nothing HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\r\n'.repeat(40));
+  for (let i = 0; i < 600 && text.split('"mend"').length <= 40; i++) await setTimeout(5);
+  t.same(readAnswers(Buffer.from(text, 'latin1')), { said: Array(40).fill('404 not-available'), fault: null });
+  t.equal(text.split('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404').length, 41);
+});

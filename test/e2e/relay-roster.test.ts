@@ -1,4 +1,5 @@
 /** The operator's word reaches the relay, counts at once, and nobody else's does. */
+import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { canonicalBytes } from '../../protocol/canonical.ts';
 import { itemOf } from '../../protocol/control.ts';
@@ -9,6 +10,7 @@ import { REVOCATION, type Revocation } from '../../protocol/revocation.ts';
 import { type SignedJson, signDocument } from '../../protocol/signed.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { allWiped, type RunningRelay, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
+import { blocksFolder } from '../fixtures/relay-process.ts';
 import type { Site, SiteDevice } from '../fixtures/site.ts';
 
 const BLOCK = 65_536;
@@ -64,6 +66,27 @@ t.test('a newer roster counts at once; an older one, a foreign one and another b
     rosterVersion: 5,
     notices: [/roster 5 came after the start/],
   });
+});
+
+t.test('a block for a reader of a published roster outlives a restart with the older roster file', async (t) => {
+  const store = { kind: 'tmpfs', slots: 2, path: blocksFolder(t) };
+  const site = smallPlant(t.testdir(), { store });
+  const newer = site.issueRoster({ version: 5, routes: [{ from: 'plc2', to: ['mirror'] }] });
+  const older = site.roster.devices.filter(({ name }) => name !== 'mirror');
+  writeFileSync(site.rosterFile, site.issueRoster({ devices: older, routes: [{ from: 'plc2', to: ['historian'] }] }));
+  const first = await runRelay(t, site);
+  t.match(await post(first, '/v2/roster', newer), { status: 200 });
+  await first.registered(site.device('mirror'));
+  const sender = await first.registered(site.device('plc2'));
+  const { transferId } = itemOf(await sender.submit(sealTo(site.device('plc2'), [site.device('mirror')])), 'accepted')!;
+  await first.relay.close();
+
+  const second = await runRelay(t, site);
+  await t.rejects(second.registered(site.device('mirror')), { code: 'not-in-roster' });
+  t.match(await post(second, '/v2/roster', newer), { status: 200 });
+  const mirror = await second.registered(site.device('mirror'));
+  const { items } = await mirror.claim([sessionItem()], BLOCK);
+  t.same(itemOf(items, 'lease')?.transferId, transferId);
 });
 
 t.test('a revoked device is out at once, and what waited for it is gone', async (t) => {

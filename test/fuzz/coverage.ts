@@ -6,16 +6,19 @@
  */
 import { type Profiler, Session } from 'node:inspector';
 
-/** Files whose code counts. */
-const COUNTED = /\/(protocol|relay|tools)\/[^?]*\.ts$/;
+/** The product's own code. */
+const PRODUCT = /\/(protocol|relay|tools)\/[^?]*\.ts$/;
 
 export class Coverage {
   readonly #session = new Session();
   /** By function: which of its characters ever ran. Only `merge` writes it. */
   readonly #seen = new Map<string, Uint8Array>();
 
-  /** Begins; code that was loaded before is counted by functions only. */
-  constructor() {
+  readonly #counted: RegExp;
+
+  /** Begins, for files whose URL matches `counted`; code that was loaded before is counted by functions only. */
+  constructor(counted: RegExp = PRODUCT) {
+    this.#counted = counted;
     this.#session.connect();
     this.#session.post('Profiler.enable');
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
@@ -30,7 +33,7 @@ export class Coverage {
   fresh(): ReadonlyMap<string, Uint8Array> | null {
     const fresh = new Map<string, Uint8Array>();
     for (const { url, functions } of this.#take()) {
-      if (!COUNTED.test(url)) continue;
+      if (!this.#counted.test(url)) continue;
       for (const { functionName, ranges } of functions) {
         const { startOffset, endOffset } = ranges[0]!;
         const key = `${url} ${functionName} ${startOffset}-${endOffset}`;

@@ -2,9 +2,9 @@
  * The fuzzer: it changes inputs, keeps those that reach code which none reached before, and changes them again.
  *
  * An input may be accepted or refused with a `Problem` whose code is not `internal`. Anything else thrown, an accepted
- * input that does not re-encode to itself, more than two seconds, buffers far beyond the input and memory that does
- * not come back are failures. The same seed makes the same changes, but
- * signatures and sealed blocks are new in each process: what repeats a failure is its input, not its number.
+ * input that does not re-encode to itself, more than two seconds, memory far beyond the input and memory that
+ * does not come back are failures. The same seed makes the same choices, but signatures and sealed blocks are new in each
+ * process: what repeats a failure is its input, not its number.
  */
 import { setImmediate } from 'node:timers/promises';
 import { Problem } from '../../protocol/problem.ts';
@@ -12,19 +12,18 @@ import { Corpus } from './corpus.ts';
 import type { Coverage } from './coverage.ts';
 import { type Failure, Failures } from './failures.ts';
 import { runGuarded } from './guard.ts';
-import { bufferBytes, type Held, heldNow, leakBetween } from './memory.ts';
+import { bytesInUse, type Held, heldNow, leakBetween } from './memory.ts';
 import { Random } from './random.ts';
 import { Broken, type Target } from './target.ts';
 
-const BATCH_INPUTS = 256;
 const BATCH_BYTES = 4_194_304;
 /** After this long the loop lets the process breathe. */
 const SLICE_MS = 300;
 /** An input that takes longer is counted; one that takes longer than the limit three times is a failure. */
 const SLOW_MS = 50;
 const INPUT_LIMIT_MS = 2000;
-/** Buffers that one input may make the parser allocate: the longest plain data, four times. */
-const BUFFER_LIMIT = 67_108_864;
+/** What one input may make the parser allocate: the longest plain data, four times. */
+const MEMORY_LIMIT = 67_108_864;
 /** Loops that never ended cost seconds each; after so many the rest of the target is left out. */
 const MAX_HANGS = 3;
 const PROGRESS_MS = 1000;
@@ -34,6 +33,10 @@ const WARM_UP = 0.25;
 export interface FuzzOptions {
   readonly inputs: number;
   readonly seed: string;
+  /** How long one input may take; when left out 2000, and 20000 where it goes over the network. */
+  readonly limitMs?: number;
+  /** How many inputs share one look at the coverage; few where an input is slow, since they may have to run again. */
+  readonly batch?: number;
   /** Without it the corpus stays as it is at the beginning. */
   readonly coverage?: Coverage;
   /** Told about once a second how many inputs were tried. */
@@ -81,6 +84,7 @@ class Run {
   inputs = 0;
   readonly #target: Target;
   readonly #options: FuzzOptions;
+  readonly #limitMs: number;
   readonly #random: Random;
   readonly #corpus: Corpus;
   readonly #failures = new Failures();
@@ -96,6 +100,7 @@ class Run {
   constructor(target: Target, options: FuzzOptions) {
     this.#target = target;
     this.#options = options;
+    this.#limitMs = options.limitMs ?? INPUT_LIMIT_MS;
     this.#random = new Random(`${options.seed} ${target.name}`);
     this.#corpus = new Corpus(target.seeds);
   }
@@ -116,7 +121,7 @@ class Run {
   }
 
   tryBatch(): void {
-    const batch = this.#makeBatch(Math.min(BATCH_INPUTS, this.#options.inputs - this.inputs));
+    const batch = this.#makeBatch(Math.min(this.#options.batch ?? 64, this.#options.inputs - this.inputs));
     this.#runAll(batch, true);
     if (this.#options.coverage?.fresh()) this.#keepFresh(batch, this.#options.coverage);
     this.inputs += batch.length;
@@ -179,17 +184,17 @@ class Run {
         }
         this.#current = undefined;
       };
-      if (runGuarded(slice, SLICE_MS + 2 * INPUT_LIMIT_MS)) continue;
-      if (judged) this.#failures.add('hang', `did not end within ${INPUT_LIMIT_MS} ms`, this.#current!);
+      if (runGuarded(slice, SLICE_MS + 2 * this.#limitMs)) continue;
+      if (judged) this.#failures.add('hang', `did not end within ${this.#limitMs} ms`, this.#current!);
       this.#hangs++;
       at++;
     }
   }
 
   #judge(input: Uint8Array): void {
-    const buffersBefore = bufferBytes();
+    const bytesBefore = bytesInUse();
     const { thrown, ms } = this.#attempt(input);
-    const buffers = bufferBytes() - buffersBefore;
+    const bytes = bytesInUse() - bytesBefore;
     if (thrown === undefined) this.#accepted++;
     else if (thrown instanceof Problem && thrown.code !== 'internal') {
       this.#refused[thrown.code] = (this.#refused[thrown.code] ?? 0) + 1;
@@ -197,11 +202,11 @@ class Run {
 
     if (ms > SLOW_MS) this.#slow++;
     this.#slowestMs = Math.max(this.#slowestMs, ms);
-    if (ms > INPUT_LIMIT_MS && this.#attempt(input).ms > INPUT_LIMIT_MS) {
+    if (ms > this.#limitMs && this.#attempt(input).ms > this.#limitMs) {
       this.#failures.add('slow', `${input.length} bytes take ${Math.round(ms)} ms`, input);
     }
-    if (buffers > BUFFER_LIMIT) {
-      this.#failures.add('memory', `${input.length} bytes make it allocate ${buffers}`, input);
+    if (bytes > MEMORY_LIMIT) {
+      this.#failures.add('memory', `${input.length} bytes make it allocate ${bytes}`, input);
     }
   }
 

@@ -1,5 +1,9 @@
 /** Memory that does not come back: what a process holds after the garbage is collected. */
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc'); // contexts that are made after this have it
+const gc = runInNewContext('gc') as NonNullable<typeof globalThis.gc>;
 
 const MIB = 1_048_576;
 /** How much more a process may hold at the end than after its warm-up. */
@@ -11,9 +15,9 @@ export interface Held {
   readonly heapMiB: number;
 }
 
-/** What the process holds now; without `--expose-gc` garbage counts too. */
+/** What the process holds now, without garbage. */
 export function heldNow(): Held {
-  for (let i = 0; i < 2; i++) globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  for (let i = 0; i < 2; i++) gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   const { rss, heapUsed, external } = process.memoryUsage();
   return { rssMiB: rss / MIB, heapMiB: (heapUsed + external) / MIB };
 }
@@ -28,7 +32,8 @@ export function leakBetween(before: Held, after: Held): string | null {
   return null;
 }
 
-/** Bytes of buffers that are alive or not collected yet. */
-export function bufferBytes(): number {
-  return getHeapStatistics().external_memory;
+/** Bytes of objects and buffers that are alive or not collected yet. */
+export function bytesInUse(): number {
+  const { used_heap_size, external_memory } = getHeapStatistics();
+  return used_heap_size + external_memory;
 }

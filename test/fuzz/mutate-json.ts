@@ -36,16 +36,25 @@ const mutateText = bytesMutator(['"', '{', '}', '[', ']', ',', ':', 'null', '\\u
 
 /**
  * Changes one to three places of a JSON document and prints it, canonical where the change allows it. What is no JSON
- * (any more) is changed as text, and so is one document in eight.
+ * (any more), or nested so deep that no stack holds it, is changed as text, and so is one document in eight.
  */
 export const jsonMutator: Mutator = (random, input, other) => {
   const tree = parse(input);
   if (tree === undefined || random.once(8)) return mutateText(random, input, other);
-  let changed = tree;
-  for (let left = 1 + random.below(3); left > 0; left--) changed = warp(random, changed, parse(other) ?? null);
-  const text = print(changed);
-  return utf8(random.once(16) ? text.replaceAll(',', ' ,\n') : text);
+  try {
+    return utf8(warpedText(random, tree, parse(other) ?? null));
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    return mutateText(random, input, other);
+  }
 };
+
+function warpedText(random: Random, tree: Tree, other: Tree): string {
+  let changed = tree;
+  for (let left = 1 + random.below(3); left > 0; left--) changed = warp(random, changed, other);
+  const text = print(changed);
+  return random.once(16) ? text.replaceAll(',', ' ,\n') : text;
+}
 
 function parse(bytes: Uint8Array): Tree | undefined {
   try {

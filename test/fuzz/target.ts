@@ -7,8 +7,6 @@ export type Mutator = (random: Random, input: Uint8Array, other: Uint8Array) => 
 /** One parser that meets bytes from outside. */
 export interface Target {
   readonly name: string;
-  /** How many inputs it gets in comparison with the others: fewer where one costs a signature. */
-  readonly share: number;
   /** Inputs to begin with; each of them must be accepted. */
   readonly seeds: readonly Uint8Array[];
   readonly mutate: Mutator;

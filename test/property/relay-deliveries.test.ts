@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { didOf } from '../../protocol/identity.ts';
 import type { BlockStore } from '../../relay/store/block-store.ts';
 import { Deliveries } from '../../relay/store/deliveries.ts';
+import type { EndedTransfer } from '../../relay/store/ended-file.ts';
 import type { Lease } from '../../relay/store/handover.ts';
 import { Slab } from '../../relay/store/slab.ts';
 import { TmpfsStore } from '../../relay/store/tmpfs.ts';
@@ -73,7 +74,11 @@ function commitOf(reader: string): Uint8Array {
 }
 
 /** Opens the store anew; a second time as the next process would. */
-type OpenStore = () => { readonly store: BlockStore; readonly adopted: readonly Transfer[] };
+type OpenStore = () => {
+  readonly store: BlockStore;
+  readonly adopted: readonly Transfer[];
+  readonly ended: readonly EndedTransfer[];
+};
 
 class World {
   readonly model = new NaiveStore(LIMITS);
@@ -98,11 +103,11 @@ class World {
   }
 
   #start(): void {
-    const { store, adopted } = this.#open();
+    const { store, adopted, ended } = this.#open();
     const makeId = () => idNumbered(++this.#ids);
     this.blocks = store;
     this.store = new Deliveries(store, LIMITS, makeId, () => {});
-    this.store.adopt(this.now, adopted, () => 'ot');
+    this.store.adopt(this.now, adopted, ended, () => 'ot');
   }
 }
 
@@ -178,12 +183,13 @@ function followsTheModel(t: Test, numRuns: number, prepare: () => OpenStore): vo
 }
 
 t.test('the slab answers as the model does, whatever is done in whatever order', async (t) => {
-  followsTheModel(t, 500, () => () => ({ store: new Slab(SLOTS, BLOCK_BYTES), adopted: [] }));
+  followsTheModel(t, 500, () => () => ({ store: new Slab(SLOTS, BLOCK_BYTES), adopted: [], ended: [] }));
 });
 
 t.test('so does the tmpfs store, and processes come and go meanwhile', async (t) => {
   const folder = join(t.testdir(), 'store');
   const bootId = new Uint8Array(16).fill(7);
+  const newEpoch = bootId;
   const onFinding = () => {};
   followsTheModel(t, 60, () => {
     rmSync(folder, { recursive: true, force: true });
@@ -191,8 +197,8 @@ t.test('so does the tmpfs store, and processes come and go meanwhile', async (t)
     let last: TmpfsStore | undefined;
     return () => {
       last?.close();
-      last = new TmpfsStore({ folder, slots: SLOTS, blockBytes: BLOCK_BYTES, bootId, onFinding });
-      return { store: last, adopted: last.adopted };
+      last = new TmpfsStore({ folder, slots: SLOTS, blockBytes: BLOCK_BYTES, bootId, newEpoch, onFinding });
+      return { store: last, adopted: last.adopted, ended: last.ended };
     };
   });
 });

@@ -5,6 +5,7 @@ import t from 'tap';
 import { CALLS, DEFAULT_LISTENER, parseRelayConfig } from '../../protocol/config.ts';
 import { encodeControl, TRANSFER_STATES } from '../../protocol/control.ts';
 import { FRAME_TYPES, TIME_QUALITIES } from '../../protocol/frame.ts';
+import { ACTIONS, AUDIT_MODES, CATEGORIES } from '../../protocol/log-action.ts';
 import { SOURCE_STATES } from '../../protocol/payload.ts';
 import { PROBLEMS, REJECT_CODES } from '../../protocol/problem.ts';
 import { PROBLEMS_FILE, problemsPage } from './make-problems.ts';
@@ -50,7 +51,7 @@ t.test('names and numbers on the wire', async (t) => {
   const named = rows(/^\d+$/).map(([number, name]) => `${number} ${name}`);
   for (const [number, code] of REJECT_CODES.entries()) t.ok(named.includes(`${number} ${code}`), code);
   for (const [number, type] of FRAME_TYPES.entries()) t.ok(named.includes(`${number} ${type}`), type);
-  for (const names of [TRANSFER_STATES, TIME_QUALITIES, SOURCE_STATES]) {
+  for (const names of [TRANSFER_STATES, TIME_QUALITIES, SOURCE_STATES, AUDIT_MODES]) {
     t.ok(formats.includes(numbered(names)), numbered(names));
   }
   const cover = encodeControl([{ type: 'cover' }])[4];
@@ -70,6 +71,20 @@ t.test('every code that stands with "refuse" is in the catalogue', async (t) => 
 
 t.test('every call has its row', async (t) => {
   t.equal(rows(/^`(GET|POST|DELETE) \//).length, CALLS.length);
+});
+
+t.test('every action of the audit log has its row, in order', async (t) => {
+  const table = rows(/^\d+$/).filter(([, category]) => (CATEGORIES as readonly string[]).includes(category!));
+  t.same(
+    table.map((cells) => cells.slice(0, 5)),
+    Object.entries(ACTIONS).map(([action, { event, category, sources, results }]) => [
+      String(event),
+      category,
+      `\`${action}\``,
+      sources.join(', '),
+      results.join(', '),
+    ]),
+  );
 });
 
 t.test('operating.md names every limit of the relay', async (t) => {

@@ -1,5 +1,12 @@
 import t from 'tap';
-import { CALLS, DATA_CALLS, DEFAULT_LISTENER, parseRelayConfig } from '../../protocol/config.ts';
+import {
+  CALLS,
+  type Call,
+  DATA_CALLS,
+  DEFAULT_LISTENER,
+  MANAGEMENT_CALLS,
+  parseRelayConfig,
+} from '../../protocol/config.ts';
 import { Problem } from '../../protocol/problem.ts';
 
 const health = { zone: 'management', address: '127.0.0.1', port: 9100, tls: 'off', calls: ['health'] };
@@ -93,4 +100,16 @@ t.test('tls: off is for loopback only', async (t) => {
   for (const address of ['0.0.0.0', '::', '10.0.0.1', '1127.0.0.1']) {
     t.equal(refusedAt({ listeners: [{ ...health, address }] }), 'listeners[0].address', address);
   }
+});
+
+t.test('calls that name devices are served in the management zone only', async (t) => {
+  for (const call of CALLS) {
+    const place = refusedAt({ listeners: [{ ...health, zone: 'it', tls: 'pq', calls: [call] }] });
+    t.equal(place, MANAGEMENT_CALLS.includes(call) ? 'listeners[0].zone' : 'accepted', call);
+  }
+  const served = new Set<Call>(DEFAULT_LISTENER.calls);
+  t.same(
+    CALLS.filter((call) => !served.has(call)),
+    MANAGEMENT_CALLS,
+  );
 });

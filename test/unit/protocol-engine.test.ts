@@ -4,7 +4,9 @@ import {
   type Engine,
   KEM_CIPHERTEXT_BYTES,
   KEM_PUBLIC_KEY_BYTES,
+  SIGNATURE_ALGORITHMS,
   SIGNATURE_PAIR_BYTES,
+  type SignatureAlgorithm,
 } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { portableEngine } from '../../protocol/engine/portable.ts';
@@ -78,6 +80,45 @@ for (const [one, other] of PAIRS) {
       t.notOk(verify(signer.publicKeys, LABEL, digest, pair.subarray(1)), 'a short pair');
       t.notOk(verify({ mldsa65: new Uint8Array(3), ed25519: new Uint8Array(32) }), 'a key of another length');
       t.notOk(verify({ ...signer.publicKeys, ed25519: new Uint8Array(32).fill(0xff) }), 'a key that is no point');
+    });
+
+    for (const algorithm of Object.keys(SIGNATURE_ALGORITHMS) as SignatureAlgorithm[]) {
+      t.test(`${algorithm} by itself, with a label and without`, async (t) => {
+        const signer = one.singleKey(algorithm, seed('single'));
+        t.equal(signer.algorithm, algorithm);
+        sameBytes(t, other.singleKey(algorithm, seed('single')).publicKey, signer.publicKey);
+        t.equal(signer.publicKey.length, SIGNATURE_ALGORITHMS[algorithm].publicKeyBytes);
+        const message = coins('message')(3000);
+        for (const label of ['', LABEL]) {
+          const signature = signer.sign(label, message);
+          t.equal(signature.length, SIGNATURE_ALGORITHMS[algorithm].signatureBytes);
+          const verify = (key = signer.publicKey, under = label, data = message, value = signature) =>
+            other.verifySingle(algorithm, key, under, data, value);
+          t.ok(verify());
+          t.notOk(verify(other.singleKey(algorithm, seed('stranger')).publicKey), 'another key');
+          t.notOk(verify(signer.publicKey, `${label}x`), 'another label');
+          t.notOk(verify(signer.publicKey, label, flipped(message, 2999)), 'another message');
+          t.notOk(verify(signer.publicKey, label, message, flipped(signature, 0)), 'a changed signature');
+          t.notOk(verify(signer.publicKey, label, message, signature.subarray(1)), 'a short signature');
+          t.notOk(verify(signer.publicKey.subarray(1)), 'a short key');
+          t.notOk(verify(Uint8Array.of(...signer.publicKey, 0)), 'a long key');
+          for (const byte of [0, 1, 0x7f, 0xff]) {
+            const key = new Uint8Array(signer.publicKey.length).fill(byte);
+            t.notOk(verify(key), `a key of bytes ${byte}`);
+            t.notOk(verify(key, label, message, coins(`${byte}`)(signature.length)), 'and a signature of any');
+          }
+        }
+        t.notOk(other.verifySingle(algorithm, signer.publicKey, '', message, signer.sign(LABEL, message)));
+      });
+    }
+
+    t.test('a pair is one signature of each algorithm', async (t) => {
+      const { sign, publicKeys } = one.signingKey(seed('identity'));
+      const pair = sign(LABEL, seed('digest'));
+      const verify = (algorithm: SignatureAlgorithm, key: Uint8Array, part: Uint8Array) =>
+        other.verifySingle(algorithm, key, LABEL, seed('digest'), part);
+      t.ok(verify('ml-dsa-65', publicKeys.mldsa65, pair.subarray(0, 3309)));
+      t.ok(verify('ed25519', publicKeys.ed25519, pair.subarray(3309)));
     });
   });
 }

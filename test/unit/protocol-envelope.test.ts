@@ -27,7 +27,7 @@ t.test('each reader opens a block and gets its own ack secret', async (t) => {
   t.equal(new Set(secrets).size, 3);
 });
 
-t.test('one recipient has no dummies, and data that compresses is compressed', async (t) => {
+t.test('one recipient has no dummies, and data that would not fit is compressed', async (t) => {
   const long = new Uint8Array(100_000).fill(66);
   const block = sealed(engine, { ...sealOptions(sender, [one], long), burnAtClaim: true });
   t.match(parseHeader(block), { stanzaCount: 1, burnAtClaim: true });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { RangeSet, strictRanges } from '../../protocol/ranges.ts';
+import { inAtLeast, RangeSet, strictRanges } from '../../protocol/ranges.ts';
 import { refuses } from '../fixtures/protocol.ts';
 
 t.test('ranges that touch or overlap become one', async (t) => {
@@ -63,4 +63,50 @@ t.test('a parser takes ranges in one form only', async (t) => {
     refuses(t, 'receipt-invalid', () => strictRanges(ranges, 'receipt-invalid'), what);
   }
   refuses(t, 'file-invalid', () => strictRanges(bad.empty, 'file-invalid'));
+});
+
+t.test('taking out and looking at a part, against a plain set of numbers', async (t) => {
+  let seed = 7;
+  const below = (limit: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % limit;
+  };
+  for (let round = 0; round < 300; round++) {
+    const set = new RangeSet();
+    const plain = new Set<number>();
+    for (let step = 0; step < 8; step++) {
+      const [first, count] = [below(30), below(8)];
+      const adds = below(2) === 0;
+      if (adds) set.add(first, count);
+      else set.remove(first, count);
+      for (let value = first; value < first + count; value++) adds ? plain.add(value) : plain.delete(value);
+    }
+    const numbers = (ranges: Iterable<{ first: number; count: number }>): number[] =>
+      [...ranges].flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i));
+    const sorted = [...plain].sort((a, b) => a - b);
+    if (String(numbers(set.ranges())) !== String(sorted)) t.fail(`round ${round}: ${sorted}`);
+    const [first, count] = [below(30), below(10)];
+    const part = sorted.filter((value) => first <= value && value < first + count);
+    if (String(numbers(set.within(first, count))) !== String(part)) t.fail(`round ${round}: ${part} of ${sorted}`);
+  }
+  t.pass('300 rounds');
+});
+
+t.test('what enough sets have in common', async (t) => {
+  const sets = [
+    new RangeSet([{ first: 0, count: 10 }]),
+    new RangeSet([
+      { first: 2, count: 3 },
+      { first: 8, count: 9 },
+    ]),
+    new RangeSet([{ first: 4, count: 5 }]),
+  ];
+  t.same(inAtLeast(sets, 1).ranges(), [{ first: 0, count: 17 }]);
+  t.same(inAtLeast(sets, 2).ranges(), [{ first: 2, count: 8 }]);
+  t.same(inAtLeast(sets, 3).ranges(), [
+    { first: 4, count: 1 },
+    { first: 8, count: 1 },
+  ]);
+  t.same(inAtLeast(sets, 4).ranges(), []);
+  t.same(inAtLeast([], 1).ranges(), []);
 });

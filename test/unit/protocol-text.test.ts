@@ -1,5 +1,15 @@
 import t from 'tap';
-import { fromBase64Url, fromHex, PIN_PATTERN, pinOf, toBase64Url, toHex } from '../../protocol/text.ts';
+import {
+  fromBase64,
+  fromBase64Url,
+  fromDecimal,
+  fromHex,
+  PIN_PATTERN,
+  pinOf,
+  toBase64,
+  toBase64Url,
+  toHex,
+} from '../../protocol/text.ts';
 import { refuses, sameBytes } from '../fixtures/protocol.ts';
 
 t.test('base64url without padding, in one spelling', async (t) => {
@@ -8,6 +18,47 @@ t.test('base64url without padding, in one spelling', async (t) => {
   sameBytes(t, fromBase64Url('-__-AQ'), bytes);
   for (const text of ['-__-AQ==', '-__-AR', '+//+AQ', 'A', 'AQ ', 'é']) {
     refuses(t, 'encoding-invalid', () => fromBase64Url(text), text);
+  }
+});
+
+t.test('base64 with padding, in one spelling', async (t) => {
+  const bytes = Uint8Array.of(0xfb, 0xff, 0xfe, 0x01);
+  t.equal(toBase64(bytes), '+//+AQ==');
+  sameBytes(t, fromBase64('+//+AQ=='), bytes);
+  sameBytes(t, fromBase64(''), new Uint8Array(0));
+  for (const text of [
+    '+//+AQ',
+    '+//+AR==',
+    '-__-AQ==',
+    'A',
+    '+//+AQ== ',
+    '+//+\nAQ==',
+    '+//+AQ=',
+    '\t+//+AQ==',
+    '+//+AQ==\n',
+    'é',
+  ]) {
+    refuses(t, 'encoding-invalid', () => fromBase64(text), text);
+  }
+});
+
+t.test('decimals in one spelling', async (t) => {
+  for (const value of [0, 7, 10, 15_081_221, Number.MAX_SAFE_INTEGER]) t.equal(fromDecimal(String(value)), value);
+  for (const text of [
+    '',
+    '00',
+    '01',
+    '-1',
+    '+1',
+    ' 1',
+    '1 ',
+    '1.0',
+    '1e3',
+    '0x1',
+    '9007199254740992',
+    '1'.repeat(17),
+  ]) {
+    refuses(t, 'encoding-invalid', () => fromDecimal(text), text);
   }
 });
 

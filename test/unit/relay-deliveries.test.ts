@@ -1,7 +1,8 @@
 import t from 'tap';
 import { Deliveries, type DeliveryLimits } from '../../relay/store/deliveries.ts';
+import { ENDED_ENTRIES } from '../../relay/store/ended-file.ts';
 import type { DeliveryEvent } from '../../relay/store/event.ts';
-import { TOMBSTONE_MS } from '../../relay/store/ledger.ts';
+import { MAX_TOMBSTONE_VIEWS, TOMBSTONE_MS } from '../../relay/store/ledger.ts';
 import { Slab } from '../../relay/store/slab.ts';
 
 const LIMITS: DeliveryLimits = {
@@ -219,6 +220,23 @@ t.test('a submit is idempotent while held and ten minutes after', async (t) => {
   t.equal(store.status(2 + TOMBSTONE_MS, 'S', '1'), undefined);
 });
 
+t.test('what ended is forgotten earlier when there is too much of it', async (t) => {
+  const recipients = Array.from({ length: 256 }, (_, i) => `R${i}`);
+  const cases = [
+    { to: ['A'], most: ENDED_ENTRIES },
+    { to: recipients, most: MAX_TOMBSTONE_VIEWS / recipients.length },
+  ];
+  for (const { to, most } of cases) {
+    const { store, put } = makeStore();
+    const endOne = (hash: string) => store.remove(0, 'S', put(0, to, { hash }).transferId);
+    for (let i = 0; i < most; i++) endOne(`hash ${i}`);
+    t.ok(store.repeated(0, 'S', 'hash 0'), `${most} of ${to.length} views`);
+    endOne('one more');
+    t.equal(store.repeated(0, 'S', 'hash 0'), undefined);
+    t.ok(store.repeated(0, 'S', 'hash 1'));
+  }
+});
+
 t.test('only the sender asks and deletes', async (t) => {
   const { slab, store, put } = makeStore();
   put(0, ['A']);
@@ -234,7 +252,7 @@ t.test('only the sender asks and deletes', async (t) => {
 });
 
 t.test('what cannot be admitted, and what was given up', async (t) => {
-  const { slab, store } = makeStore({ slotsPerSender: 6 });
+  const { slab, store } = makeStore({ slotsPerSender: 6, slotsPerZone: { ot: 9, it: 9, management: 9 } });
   const slots = Array.from({ length: 6 }, () => store.admit(0, 'S', 'ot'));
   t.throws(() => store.admit(0, 'S', 'ot'), { code: 'quota-exceeded' });
   store.admit(0, 'T', 'ot');

@@ -1,57 +1,25 @@
-import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { didOf } from '../../protocol/identity.ts';
-import { Deliveries } from '../../relay/store/deliveries.ts';
 import { lockFolder, readBootId, requireRamFolder } from '../../relay/store/ram-folder.ts';
 import { type WriteAt, writeAt } from '../../relay/store/slot-file.ts';
 import { encodeRecord, parseRecord, RECORD_BYTES, type SlotRecord } from '../../relay/store/slot-record.ts';
-import { TmpfsStore } from '../../relay/store/tmpfs.ts';
 import { newView } from '../../relay/store/transfer.ts';
-
-const LIMITS = { leaseMs: 1000, leasesPerReader: 4, slotsPerSender: 4, slotsPerZone: { ot: 1, it: 4, management: 4 } };
-const BOOT = new Uint8Array(16).fill(7);
-const BLOCK = new Uint8Array(64).fill(5);
-const [SENDER, READER, OTHER] = ['sender', 'reader', 'other'].map((name) => didOf(sha256(Buffer.from(name))));
-const COMMIT = new Uint8Array(32).fill(9);
-const SESSION = '1a'.repeat(16);
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
-}
-
-/** A process with a store of one slot in `folder`. */
-function start(
-  folder: string,
-  options: { boot?: Uint8Array; write?: WriteAt; blockBytes?: number; now?: number } = {},
-) {
-  const findings: string[] = [];
-  const store = new TmpfsStore({
-    folder,
-    slots: 1,
-    blockBytes: options.blockBytes ?? BLOCK.length,
-    bootId: options.boot ?? BOOT,
-    onFinding: ({ fact }) => findings.push(fact),
-    write: options.write ?? writeAt,
-  });
-  const deliveries = new Deliveries(
-    store,
-    LIMITS,
-    () => '0'.repeat(32),
-    () => {},
-  );
-  deliveries.adopt(options.now ?? 0, store.adopted, () => 'ot');
-  return { store, deliveries, findings };
-}
-
-function submit({ deliveries }: ReturnType<typeof start>): void {
-  const slot = deliveries.admit(0, SENDER!, 'ot');
-  slot.bytes.set(BLOCK, 0);
-  const recipients = [READER!, OTHER!].map((did) => ({ did, ackCommit: COMMIT }));
-  const hash = sha256(BLOCK).toString('hex');
-  deliveries.submit(0, { sender: SENDER!, slot, hash, views: 1, burnAtClaim: false, ttlMs: 5000, recipients });
-}
+import {
+  BOOT,
+  COMMIT,
+  CONTENT,
+  change,
+  ID,
+  OTHER,
+  READER,
+  SENDER,
+  SESSION,
+  sha256,
+  start,
+  submit,
+} from '../fixtures/small-store.ts';
 
 function fullRecord(): SlotRecord {
   const views = Array.from({ length: 256 }, (_, i) => newView(didOf(sha256(Buffer.from([i]))), COMMIT));
@@ -59,7 +27,7 @@ function fullRecord(): SlotRecord {
   Object.assign(views[1]!, { state: 'rejected', taken: true, rejectCode: 'incomplete' });
   const transfer = {
     id: 'ab'.repeat(16),
-    sender: SENDER!,
+    sender: SENDER,
     hash: 'cd'.repeat(32),
     viewLimit: 200,
     burnAtClaim: true,
@@ -108,6 +76,12 @@ t.test('a record with a right hash and wrong content is refused', async (t) => {
     bytes.set(sha256(bytes.subarray(32)));
     t.throws(() => parseRecord(bytes), { code: 'file-invalid', detail }, String(detail));
   }
+  for (const at of [146, 162 + 82]) {
+    const farAway = encodeRecord(fullRecord());
+    farAway.set([0, 0x1f, 255, 255, 255, 255, 255, 255], at);
+    farAway.set(sha256(farAway.subarray(32)));
+    t.throws(() => parseRecord(farAway), { code: 'file-invalid', detail: /too far away/ });
+  }
   const twice = encodeRecord(fullRecord());
   twice.copyWithin(162 + 95, 162, 162 + 95);
   twice.set(sha256(twice.subarray(32)));
@@ -124,6 +98,7 @@ const MATRIX: readonly [step: string, lost: string, torn: string, kept: string][
   ['stored', 'none', 'none', 'waiting'],
   ['leased', 'waiting', 'waiting', 'leased'],
   ['acked', 'leased', 'leased', 'none'],
+  ['remembered', 'none', 'none', 'none'],
   ['burning', 'none', 'none', 'none'],
   ['overwritten', 'none', 'none', 'none'],
   ['free', 'none', 'none', 'none'],
@@ -141,15 +116,15 @@ function afterCrash(folder: string, step: number, kept: (bytes: Uint8Array) => n
   writes = step;
   try {
     submit(first);
-    first.deliveries.claim(1, READER!, SESSION, 4)!.release();
-    first.deliveries.ack(2, READER!, '0'.repeat(32), COMMIT);
+    first.deliveries.claim(1, READER, SESSION, 4)!.release();
+    first.deliveries.ack(2, READER, ID, COMMIT);
   } catch (error) {
     if ((error as Error).message !== 'crash') throw error;
   }
   first.store.close();
   const second = start(folder, { now: 2 });
-  const report = second.deliveries.status(2, SENDER!, '0'.repeat(32));
-  const stranger = second.deliveries.claim(2, OTHER!, SESSION, 4);
+  const report = second.deliveries.status(2, SENDER, ID);
+  const stranger = second.deliveries.claim(2, OTHER, SESSION, 4);
   const state = report && !report.state.match(/deliver/) ? report.state : 'none';
   stranger?.release();
   const wiped = second.store.memory().every((slot) => slot.every((byte) => byte === 0));
@@ -184,7 +159,7 @@ function leftBehind(t: Test): string {
   const folder = t.testdir();
   const first = start(folder);
   submit(first);
-  first.deliveries.claim(1, READER!, SESSION, 4);
+  first.deliveries.claim(1, READER, SESSION, 4);
   first.store.close();
   return folder;
 }
@@ -192,9 +167,9 @@ function leftBehind(t: Test): string {
 t.test('a lease stays with its reader and session until it ends, and a submit stays idempotent', async (t) => {
   const folder = leftBehind(t);
   const next = start(folder, { now: 500 });
-  t.equal(next.deliveries.claim(500, READER!, SESSION, 4), undefined, 'this session has it');
-  t.match(next.deliveries.repeated(500, SENDER!, sha256(BLOCK).toString('hex')), { repeated: true });
-  t.match(next.deliveries.claim(1001, READER!, SESSION, 4), { attempt: 2 });
+  t.equal(next.deliveries.claim(500, READER, SESSION, 4), undefined, 'this session has it');
+  t.match(next.deliveries.repeated(500, SENDER, CONTENT), { repeated: true });
+  t.match(next.deliveries.claim(1001, READER, SESSION, 4), { attempt: 2 });
   t.same(next.findings, []);
   next.store.close();
   const late = start(folder, { now: 5000 });
@@ -203,7 +178,8 @@ t.test('a lease stays with its reader and session until it ends, and a submit st
 });
 
 t.test('what cannot be kept is destroyed, with the reason', async (t) => {
-  const cases: readonly [name: string, spoil: (file: string) => void, options: object, used: number, fact: RegExp][] = [
+  type Case = [name: string, spoil: (file: string) => void, options: object, used: number, fact: RegExp];
+  const cases: readonly Case[] = [
     ['another boot', () => {}, { boot: new Uint8Array(16) }, 0, /of another boot/],
     ['another block size', () => {}, { blockBytes: 128 }, 0, /49216 bytes, expected 49280/],
     ['a damaged block', (file) => change(file, 2 * RECORD_BYTES), {}, 0, /does not have its hash/],
@@ -214,19 +190,14 @@ t.test('what cannot be kept is destroyed, with the reason', async (t) => {
     await t.test(name, async (t) => {
       const folder = leftBehind(t);
       spoil(join(folder, 'slot-0000'));
-      const { store, findings } = start(folder, options);
+      const { store, findings } = start(folder, { ...options, epoch: 2 });
       t.equal(store.count().used, used);
+      t.equal(store.epoch[0], used === 1 ? 1 : 2, 'the epoch ends with a block that is lost');
       t.match(findings.join('\n'), fact);
       store.close();
     });
   }
 });
-
-function change(file: string, at: number): void {
-  const bytes = readFileSync(file);
-  bytes[at]! ^= 1;
-  writeFileSync(file, bytes);
-}
 
 t.test('a folder for blocks is in memory, private, without swap, and of one relay', async (t) => {
   const directory = t.testdir({ none: '', swaps: 'Filename\tType\n/dev/sda2 partition\n' });

@@ -25,6 +25,8 @@ export interface CommandSpec {
   readonly examples: readonly string[];
   /** Most words besides options; 0 when left out. */
   readonly maxPositionals?: number;
+  /** Codes that, beside the usual ones, say that this command could not run. */
+  readonly couldNotRun?: readonly ProblemCode[];
 }
 
 /** Parsed options; `text` and `flag` give one, `texts` all of a repeated one. */
@@ -49,6 +51,7 @@ const COULD_NOT_RUN: readonly ProblemCode[] = [
   'key-missing',
   'identity-missing',
   'permissions-open',
+  'spool-in-use',
   'file-invalid',
 ];
 
@@ -71,16 +74,21 @@ export async function runCommand(
     }
     return await action(args);
   } catch (thrown) {
-    return report(spec.name, asProblem(thrown), argv.includes('--json'));
+    return report(spec, asProblem(thrown), argv.includes('--json'));
   }
 }
 
 /** Prints a refusal on stderr, with `--json` also as the last line of stdout, and gives its exit code. */
-function report(name: string, problem: Problem, json: boolean): number {
+function report({ name, couldNotRun = [] }: CommandSpec, problem: Problem, json: boolean): number {
   process.stderr.write(`${name}: ${problem.detail} [${problem.code}]\n  ${problem.mend}\n`);
   if (json) printJson({ ok: false, code: problem.code, detail: problem.detail, mend: problem.mend });
-  if (problem.code === 'usage') return EXIT.usage;
-  return COULD_NOT_RUN.includes(problem.code) ? EXIT.couldNotRun : EXIT.failed;
+  return exitCodeOf(problem, couldNotRun);
+}
+
+/** The exit code of a command that ends with `problem`; `couldNotRun` are codes that mean so for this command too. */
+export function exitCodeOf({ code }: Problem, couldNotRun: readonly ProblemCode[] = []): number {
+  if (code === 'usage') return EXIT.usage;
+  return [...COULD_NOT_RUN, ...couldNotRun].includes(code) ? EXIT.couldNotRun : EXIT.failed;
 }
 
 /** One JSON object on one line of stdout. */

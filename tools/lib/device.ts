@@ -8,6 +8,7 @@
  *     roster.json    the roster of the day of enrolment
  */
 import { join } from 'node:path';
+import { utf8 } from '../../protocol/bytes.ts';
 import { canonicalText, type Json, parseJson } from '../../protocol/canonical.ts';
 import type { Engine, KemKey, SigningKey } from '../../protocol/engine/engine.ts';
 import { keyIdOf } from '../../protocol/envelope.ts';
@@ -60,6 +61,8 @@ export interface Enrolment {
   readonly apiKey: string;
   /** Canonical bytes of the roster of the day of enrolment. */
   readonly rosterBytes: Uint8Array;
+  /** A 32-byte key for one file that this device keeps on its own disk, by the random id of the file. */
+  readonly spoolKey: (id: Uint8Array) => Uint8Array;
 }
 
 /** Fresh secrets for a device called `name`. */
@@ -130,6 +133,7 @@ export function readEnrolment(engine: Engine, folder: string, apiKey?: string): 
     grant: parseJson(required(readFileBounded(join(folder, 'grant.json'), LIMIT), folder, 'grant.json'), LIMIT),
     apiKey: apiKey ?? readApiKey(join(folder, 'api-key')),
     rosterBytes: required(readFileBounded(join(folder, 'roster.json'), ROSTER_FILE_LIMIT), folder, 'roster.json'),
+    spoolKey: (id) => engine.hkdf(fromBase64Url(identity.seed), id, utf8('ghostpipe/spool/v1'), 32),
   };
 }
 

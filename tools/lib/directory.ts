@@ -16,7 +16,7 @@ import { isRevoked } from '../../protocol/revocation.ts';
 import { deviceWithDid, openRoster, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 import type { Role } from '../../protocol/shapes.ts';
 import { ROSTER_FILE_LIMIT } from './device.ts';
-import { readFileBounded, writeFileAtomic } from './files.ts';
+import { readFileBounded, writeStateFile } from './files.ts';
 
 const PEER_LIMIT = 65_536;
 
@@ -61,10 +61,16 @@ export class Directory {
   acceptRoster(bytes: Uint8Array): boolean {
     const offered = openRoster(this.#engine, bytes, { ...this.#trust, minVersion: this.#roster.version });
     if (offered.version === this.#roster.version) return false;
-    writeFileAtomic(join(this.#folder, 'roster.json'), bytes);
+    writeStateFile(join(this.#folder, 'roster.json'), bytes);
     this.#roster = offered;
     for (const did of this.#peers.keys()) if (!this.#member(did)) this.#peers.delete(did);
     return true;
+  }
+
+  /** Takes the roster of a device folder that was read again, which may well be older than the one that is known. */
+  acceptEnrolled(bytes: Uint8Array): void {
+    const { version } = openRoster(this.#engine, bytes, { ...this.#trust, minVersion: 0 });
+    if (version > this.#roster.version) this.acceptRoster(bytes);
   }
 
   /** Takes what the relay says of `did`; refuses anything that does not verify or is older than what was seen. */
@@ -72,7 +78,7 @@ export class Directory {
     this.#peer(did); // recalls the generation that was seen before a restart
     const text = canonicalText(answer);
     this.#acceptPeer(did, answer);
-    writeFileAtomic(this.#peerPath(did), text);
+    writeStateFile(this.#peerPath(did), text);
   }
 
   /** The key that reaches a receiver, from memory or disk; undefined when the relay has to be asked. */

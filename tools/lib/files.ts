@@ -1,11 +1,23 @@
 /** Files that must not be half written, too large, or open to others. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 
-/** How the hidden names end that `writeFileAtomic` uses; a process that was killed may leave one behind. */
-export const TEMPORARY_SUFFIX = '.tmp';
+/** How the hidden names end that `writeFileAtomic` uses. */
+const TEMPORARY_SUFFIX = '.tmp';
 
 /** Reads a regular file of at most `limit` bytes; null when there is none. Refuses `file-invalid`. */
 export function readFileBounded(path: string, limit: number): Uint8Array | null {
@@ -39,8 +51,26 @@ export function writeFileAtomic(path: string, bytes: Uint8Array | string, mode =
   syncPath(folder);
 }
 
+/** `writeFileAtomic` for what a client remembers; refuses `state-failed`. */
+export function writeStateFile(path: string, bytes: Uint8Array | string): void {
+  try {
+    writeFileAtomic(path, bytes);
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    throw new Problem('state-failed', `${path} cannot be written (${code ?? message})`);
+  }
+}
+
+/** Removes what `writeFileAtomic` left half written in `folder` when its process was killed. */
+export function removeTemporaries(folder: string): void {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith('.') && name.endsWith(TEMPORARY_SUFFIX)) rmSync(join(folder, name), { force: true });
+  }
+}
+
 /** Makes a file's content, or the names in a folder, survive a power cut. */
-export function syncPath(path: string): void {
+export function syncPath(path: string | Buffer): void {
   const file = openSync(path, 'r');
   try {
     fsyncSync(file);

@@ -1,5 +1,5 @@
 /** The first contact of a client with its relay: register, fetch the roster, learn the keys of its peers. */
-import { asProblem, type ProblemCode } from '../../protocol/problem.ts';
+import { asProblem, type Problem, type ProblemCode } from '../../protocol/problem.ts';
 import type { Client } from './client.ts';
 import type { Notices } from './notices.ts';
 import { monotonicClock } from './slot-clock.ts';
@@ -8,15 +8,19 @@ const RETRY_MS = 1_000;
 /** What time may mend: the relay is not up yet, or has not got the roster that lists this device. */
 const PASSING: readonly ProblemCode[] = ['relay-unreachable', 'not-in-roster', 'not-ready'];
 
-/**
- * Joins the site. Waits up to `patienceMs` for a relay that is away; everything else is thrown at once. `peers` names
- * the members whose keys the client will need, by the roster of that moment.
- */
-export async function joinSite(
-  client: Client,
-  notices: Notices,
-  options: { patienceMs: number; signal: AbortSignal; peers: () => Iterable<string> },
-): Promise<void> {
+export interface JoinOptions {
+  /** How long to wait for a relay that is away; everything else is thrown at once. */
+  readonly patienceMs: number;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+  /** The members whose keys the client will need, by the roster of that moment. */
+  readonly peers: () => Iterable<string>;
+  /** Called before each try but the first, with what went wrong. */
+  readonly onWait?: (problem: Problem) => void;
+}
+
+/** Joins the site: registers, fetches the roster, learns the keys of the peers. */
+export async function joinSite(client: Client, notices: Notices, options: JoinOptions): Promise<void> {
   const giveUpMs = monotonicClock.now() + options.patienceMs;
   for (let joined = false; !joined; ) {
     try {
@@ -28,6 +32,7 @@ export async function joinSite(
       if (late || !PASSING.includes(problem.code)) throw problem;
       notices.problem(problem);
       await monotonicClock.sleep(RETRY_MS, options.signal);
+      options.onWait?.(problem);
     }
   }
   for (const problem of await client.membership.refreshPeers(options.peers())) notices.problem(problem);

@@ -7,7 +7,7 @@ import type { RelayClient } from './relay-client.ts';
 
 export class Membership {
   readonly #client: RelayClient;
-  readonly #enrolment: Enrolment;
+  #enrolment: Enrolment;
   readonly #directory: Directory;
 
   constructor(client: RelayClient, enrolment: Enrolment, directory: Directory) {
@@ -18,6 +18,11 @@ export class Membership {
 
   get device(): Device {
     return this.#enrolment.device;
+  }
+
+  /** Goes on with credentials that were read again; the next registration presents them. */
+  use(enrolment: Enrolment): void {
+    this.#enrolment = enrolment;
   }
 
   /**

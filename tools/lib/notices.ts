@@ -20,11 +20,16 @@ export class Notices {
 
   /** A problem and how to mend it, unless the same was said within the last minute. */
   problem(problem: Problem): void {
-    const key = `${problem.code} ${problem.detail}`;
-    const last = this.#said.get(key);
-    if (last !== undefined && this.#now() - last < REPEAT_MS) return;
+    this.report(`${problem.code} ${problem.detail}`, `${problem.detail} [${problem.code}]\n  ${problem.mend}`);
+  }
+
+  /** A sentence of a kind that may come often: at most one a minute of each kind. Gives whether it was said. */
+  report(kind: string, sentence: string): boolean {
+    const last = this.#said.get(kind);
+    if (last !== undefined && this.#now() - last < REPEAT_MS) return false;
     if (this.#said.size > 1000) this.#said.clear();
-    this.#said.set(key, this.#now());
-    this.say(`${problem.detail} [${problem.code}]\n  ${problem.mend}`);
+    this.#said.set(kind, this.#now());
+    this.say(sentence);
+    return true;
   }
 }

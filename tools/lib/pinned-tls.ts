@@ -12,6 +12,7 @@ import tls, { type TLSSocket } from 'node:tls';
 import { Problem } from '../../protocol/problem.ts';
 import { pinOf } from '../../protocol/text.ts';
 
+/** Most time for a connection to come about. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Where to connect and who must answer. */
@@ -28,16 +29,19 @@ export function peerOf(url: string, pins: readonly string[]): PinnedPeer {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443), pins };
 }
 
-/** An agent for node:https whose every connection is pinned; it keeps at most `maxSockets` of them alive. */
-export function pinnedAgent(peer: PinnedPeer, maxSockets: number): https.Agent {
-  return new PinnedAgent(peer, maxSockets);
+/**
+ * An agent for node:https whose every connection is pinned; it keeps at most `maxSockets` of them alive. A connection
+ * that does not come about within `patienceMs`, at most 10 s, is given up.
+ */
+export function pinnedAgent(peer: PinnedPeer, maxSockets: number, patienceMs = CONNECT_TIMEOUT_MS): https.Agent {
+  return new PinnedAgent(peer, maxSockets, Math.min(patienceMs, CONNECT_TIMEOUT_MS));
 }
 
 /**
  * A connected and pinned socket, TLS 1.3 with X25519MLKEM768 and an ML-DSA-65 certificate. Refuses `pin-mismatch`,
- * `tls-group` and `relay-unreachable`.
+ * `tls-group` and `relay-unreachable`, that also when it takes longer than `patienceMs`.
  */
-export function connectPinned(peer: PinnedPeer): Promise<TLSSocket> {
+export function connectPinned(peer: PinnedPeer, patienceMs = CONNECT_TIMEOUT_MS): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({
       host: peer.host,
@@ -53,9 +57,9 @@ export function connectPinned(peer: PinnedPeer): Promise<TLSSocket> {
       socket.destroy();
       reject(problem);
     };
-    const onTimeout = (): void => refuse(unreachable(peer, `no answer in ${CONNECT_TIMEOUT_MS / 1000} s`));
+    const onTimeout = (): void => refuse(unreachable(peer, `no answer in ${patienceMs / 1000} s`));
     const onError = (error: Error): void => refuse(connectProblem(peer, error));
-    socket.setTimeout(CONNECT_TIMEOUT_MS, onTimeout);
+    socket.setTimeout(patienceMs, onTimeout);
     socket.on('error', onError);
     socket.once('secureConnect', () => {
       const actual = pinOf(socket.getPeerX509Certificate()!.publicKey.export({ format: 'der', type: 'spki' }));
@@ -72,15 +76,17 @@ export function connectPinned(peer: PinnedPeer): Promise<TLSSocket> {
 
 class PinnedAgent extends https.Agent {
   readonly #peer: PinnedPeer;
+  readonly #patienceMs: number;
 
-  constructor(peer: PinnedPeer, maxSockets: number) {
+  constructor(peer: PinnedPeer, maxSockets: number, patienceMs: number) {
     super({ keepAlive: true, maxSockets, maxCachedSessions: 0 });
     this.#peer = peer;
+    this.#patienceMs = patienceMs;
   }
 
   /** node:http waits for the callback, so no request byte is written before the pin held. */
   override createConnection(_options: unknown, callback?: (error: Error | null, socket: TLSSocket) => void): undefined {
-    connectPinned(this.#peer).then(
+    connectPinned(this.#peer, this.#patienceMs).then(
       (socket) => callback?.(null, socket),
       (problem) => callback?.(problem, undefined as never),
     );

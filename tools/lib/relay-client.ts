@@ -10,7 +10,18 @@ import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 const JSON_LIMIT = 65_536;
+/** A status or an exposition with as many devices as a roster may have. */
+const STATUS_LIMIT = 1_048_576;
 const IDLE_TIMEOUT_MS = 30_000;
+/** However short the interval, a relay under load gets this long to say something. */
+const LEAST_IDLE_TIMEOUT_MS = 5_000;
+/** Of an interval: the rest is for noticing, so that a dead connection costs one slot and not the next one too. */
+const IDLE_PART_OF_INTERVAL = 0.8;
+
+/** How long a client with one exchange an interval waits for a byte: less than its interval, within 5 and 30 s. */
+export function idleTimeoutFor(intervalMs: number): number {
+  return Math.max(LEAST_IDLE_TIMEOUT_MS, Math.min(IDLE_TIMEOUT_MS, intervalMs * IDLE_PART_OF_INTERVAL));
+}
 
 interface Request {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -34,22 +45,32 @@ export interface RelayClientOptions {
   readonly apiKey?: string;
   /** Connections kept open: one for each exchange that may run at the same time. */
   readonly maxSockets?: number;
-  /** No byte in either direction for this long ends a request; 30 s when left out. */
+  /** No byte in either direction for this long ends a request, or an attempt to connect; 30 s when left out. */
   readonly idleTimeoutMs?: number;
 }
 
 /** One client of one relay. `close` ends its connections. */
 export class RelayClient {
-  readonly #peer: PinnedPeer;
-  readonly #agent: https.Agent;
-  readonly #apiKey: string | undefined;
   readonly #idleTimeoutMs: number;
+  readonly #maxSockets: number;
+  #peer: PinnedPeer;
+  #agent: https.Agent;
+  #apiKey: string | undefined;
 
   constructor(options: RelayClientOptions) {
-    this.#peer = peerOf(options.url, options.pins);
-    this.#agent = pinnedAgent(this.#peer, options.maxSockets ?? 2);
-    this.#apiKey = options.apiKey;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+    this.#maxSockets = options.maxSockets ?? 2;
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
+    this.#apiKey = options.apiKey;
+  }
+
+  /** Goes on with this address, these pins and this key. Ends every connection, and what is under way with it. */
+  use(options: Pick<RelayClientOptions, 'url' | 'pins' | 'apiKey'>): void {
+    this.#agent.destroy();
+    this.#peer = peerOf(options.url, options.pins);
+    this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
+    this.#apiKey = options.apiKey;
   }
 
   /** Presents a registration body; the answer is the relay's word and decides nothing by itself. */
@@ -136,9 +157,17 @@ export class RelayClient {
     return this.#json('GET', '/health');
   }
 
+  /** What the management zone is shown of the relay and its devices; the relay's word. */
+  async siteStatus(): Promise<Json> {
+    return parseAnswer(
+      await this.#exchange({ method: 'GET', path: '/status.json', limit: STATUS_LIMIT }),
+      STATUS_LIMIT,
+    );
+  }
+
   /** The relay's counters and gauges, as OpenMetrics text. */
   async metrics(): Promise<string> {
-    const answer = await this.#exchange({ method: 'GET', path: '/metrics', limit: JSON_LIMIT });
+    const answer = await this.#exchange({ method: 'GET', path: '/metrics', limit: STATUS_LIMIT });
     return Buffer.from(answer).toString('utf8');
   }
 
@@ -198,9 +227,9 @@ export class RelayClient {
   }
 }
 
-function parseAnswer(bytes: Uint8Array): Json {
+function parseAnswer(bytes: Uint8Array, limit = JSON_LIMIT): Json {
   try {
-    return parseJson(bytes, JSON_LIMIT);
+    return parseJson(bytes, limit);
   } catch {
     throw new Problem('relay-answer-invalid', `${bytes.length} bytes of the answer are not JSON`);
   }

@@ -29,8 +29,13 @@ export class Renewal {
     for (const problem of await this.#membership.refreshPeers(this.#peers())) this.#onProblem(problem);
   }
 
+  /** The next slot renews: something of this device changed. */
+  soon(): void {
+    this.#slotsLeft = 0;
+  }
+
   /** A refusal was met that renewing may mend: the next slot renews. */
   noteRefusal(problem: Problem): void {
-    if (problem.code === 'not-available' || problem.code === 'no-recipient') this.#slotsLeft = 0;
+    if (problem.code === 'not-available' || problem.code === 'no-recipient') this.soon();
   }
 }

@@ -1,6 +1,5 @@
 /** What provisioning writes for a device: its folder and the relay profile beside it. */
 import { existsSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 import { Problem } from '../../protocol/problem.ts';
 import type { Zone } from '../../protocol/shapes.ts';
 import type { SignedJson } from '../../protocol/signed.ts';
@@ -29,6 +28,12 @@ export function writeDevice(
   writeProfile(out.folder, out.profile, profileOf(site, zone));
 }
 
+/** Writes the relay profile of the devices of `zone`; refuses `already-exists` as `refuseOtherProfile` does. */
+export function writeZoneProfile(site: SiteFolder, zone: Zone, out: DeviceOut): void {
+  refuseOtherProfile(site, zone, out);
+  writeProfile(out.folder, out.profile, profileOf(site, zone));
+}
+
 /** Writes new credentials of a device whose secrets stay where they are. */
 export function writeNewCredentials(
   site: SiteFolder,
@@ -47,10 +52,11 @@ export function refuseEnrolled(out: DeviceOut, name: string): void {
   if (existsSync(folder)) throw new Problem('already-exists', `${folder} holds the keys of a device`);
 }
 
-/** Refuses to turn a profile that another device uses to another relay, zone or site. */
+/** Refuses to turn a profile that another device uses to another address or site. Pins of this site are renewed. */
 export function refuseOtherProfile(site: SiteFolder, zone: Zone, out: DeviceOut): void {
   const present = profileOrNone(out);
-  if (present && !isDeepStrictEqual(present, profileOf(site, zone))) {
+  const { url, siteId, operatorKeyHash } = profileOf(site, zone);
+  if (present && (present.url !== url || present.siteId !== siteId || present.operatorKeyHash !== operatorKeyHash)) {
     throw new Problem(
       'already-exists',
       `profile "${out.profile}" in ${out.folder} leads to ${present.url}; give --profile or --out`,

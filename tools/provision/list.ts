@@ -2,6 +2,7 @@
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import type { Role, Zone } from '../../protocol/shapes.ts';
 import { type CommandSpec, EXIT, printJson, runCommand } from '../lib/command.ts';
+import { tableLines } from '../lib/table.ts';
 import { openSite, SITE_OPTIONS } from './options.ts';
 import type { SiteFolder } from './site-folder.ts';
 
@@ -58,15 +59,6 @@ function table(devices: readonly ListedDevice[]): string {
     device.groups.join(',') || '-',
     device.did,
   ]);
-  const all = [['NAME', 'ZONE', 'ROLES', 'TO', 'GROUPS', 'DID'], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  const lines = tableLines([['NAME', 'ZONE', 'ROLES', 'TO', 'GROUPS', 'DID'], ...rows]);
+  return lines.map((line) => `${line}\n`).join('');
 }

@@ -3,8 +3,10 @@ import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
 import { device } from './device.ts';
 import { list } from './list.ts';
+import { profile } from './profile.ts';
 import { publish } from './publish.ts';
 import { replaceDevice } from './replace-device.ts';
+import { replaceRelay } from './replace-relay.ts';
 import { revoke } from './revoke.ts';
 import { rotate } from './rotate.ts';
 import { site } from './site.ts';
@@ -16,6 +18,8 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   revoke,
   rotate,
   'replace-device': replaceDevice,
+  'replace-relay': replaceRelay,
+  profile,
   publish,
 };
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');

@@ -32,8 +32,22 @@ export interface NewSite {
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
   ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster'],
   it: ['claim', 'ack', 'outbound', 'register', 'did', 'roster'],
-  management: ['register', 'did', 'roster', 'roster-publish', 'revoke', 'health', 'metrics', 'openapi'],
+  management: [
+    'register',
+    'did',
+    'roster',
+    'roster-publish',
+    'revoke',
+    'health',
+    'metrics',
+    'openapi',
+    'status-page',
+    'status-json',
+  ],
 };
+
+/** What browsers and Prometheus are served, which do not speak the post-quantum signature. */
+const MONITORING_CALLS: readonly Call[] = ['status-page', 'status-json', 'health', 'metrics'];
 
 /** Makes a site in `folder`, which must be empty or missing; refuses `already-exists`. site.json is written last. */
 export function createSite(engine: Engine, folder: string, site: NewSite): SiteFolder {
@@ -88,7 +102,7 @@ function relayYaml(settings: SiteSettings, { slots, logLevel }: NewSite): string
     name: settings.name,
     seedFile: 'identity-seed',
     site: { siteId: settings.siteId, operatorKeyHash: settings.operatorKeyHash, rosterFile: 'roster.json' },
-    listeners: ZONES.map((zone) => listenerOf(zone, settings.urls[zone])),
+    listeners: [...ZONES.map((zone) => listenerOf(zone, settings.urls[zone])), monitoringListener(settings.urls)],
     store: { slots },
     ...(logLevel ? { logLevel } : {}),
   };
@@ -107,6 +121,12 @@ function listenerOf(zone: Zone, url: string): ListenerConfig {
     tls: 'pq',
     calls: ZONE_CALLS[zone],
   };
+}
+
+/** Beside the management listener, at the port after its own. */
+function monitoringListener({ management }: SiteUrls): ListenerConfig {
+  const { port, ...listener } = listenerOf('management', management);
+  return { ...listener, port: port === 0 ? 0 : port + 1, tls: 'classic', calls: MONITORING_CALLS };
 }
 
 function refuseUsed(folder: string): void {

@@ -7,6 +7,7 @@
  *     grants/NAME.json    the newest grant of each device
  *     revocations/N.json  the statement that went with roster N, for a relay that is reached by hand
  *     relay/              all that the relay's host needs: relay.yaml, roster.json, identity-seed (secret)
+ *     next-relay-seed     the identity that the relay will have, while it is being replaced              secret
  *
  * A change becomes real when its roster stands in rosters/. That file is made, never replaced, so of two operators
  * who change a site at the same moment one is refused and nothing is signed twice under one version.
@@ -92,6 +93,11 @@ export class SiteFolder {
     this.#settings = writeSettings(this.path, { ...this.#settings, urls });
   }
 
+  /** Says which keys the relay may show from now on; enrolled devices keep those that they were given. */
+  setPins(pins: Pick<SiteSettings, 'relayPins' | 'logPin'>): void {
+    this.#settings = writeSettings(this.path, { ...this.#settings, ...pins });
+  }
+
   /** Signs `next` as the roster after the current one. Nothing is written; refuses names that lead nowhere. */
   draft(next: Roster): RosterDraft {
     const roster = { ...next, version: this.#roster.version + 1, issuedMs: Date.now() };
@@ -154,7 +160,8 @@ function grantPath(folder: string, name: string): string {
   return join(folder, 'grants', `${check(nameText, name)}.json`);
 }
 
-function readSettings(folder: string): SiteSettings {
+/** Reads site.json; refuses `config-missing` and `file-invalid`. */
+export function readSettings(folder: string): SiteSettings {
   const path = join(folder, 'site.json');
   const bytes = readFileBounded(path, LIMIT);
   if (!bytes) throw new Problem('config-missing', `${folder} holds no site (no site.json)`);
@@ -165,7 +172,8 @@ function readSettings(folder: string): SiteSettings {
   }
 }
 
-function readSeed(path: string): Uint8Array {
+/** Reads a seed; refuses `key-missing`, `permissions-open` and `file-invalid`. */
+export function readSeed(path: string): Uint8Array {
   const bytes = readSecretFile(path, 256);
   if (!bytes) throw new Problem('key-missing', `${path} does not exist`);
   const seed = fromBase64Url(Buffer.from(bytes).toString('latin1').trim());

@@ -22,6 +22,8 @@ export interface DownlinkOptions {
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly onProblem: (problem: Problem) => void;
+  /** Called when nothing is under way: after each slot, with what went wrong in it, and after each block. */
+  readonly onPause: (problem: Problem | null) => void;
   /** Asked after each block: true to end. */
   readonly isDone: () => boolean;
 }
@@ -29,11 +31,13 @@ export interface DownlinkOptions {
 export class Downlink {
   covers = 0;
   failedSlots = 0;
+  /** When the relay answered last, by the clock; undefined until it did. */
+  answeredMs: number | undefined;
   readonly #options: DownlinkOptions;
   /** Acks, rejects and receipts that the relay has not answered yet. */
   #pending: ControlItem[] = [];
   readonly #renewal: Renewal;
-  /** Of this start, or since the last claim that broke: the relay then gives again at once what it had leased. */
+  /** Of this start, or since a claim or its block failed: the relay then gives again at once what it had leased. */
   #sessionId: Uint8Array;
 
   constructor(options: DownlinkOptions) {
@@ -42,33 +46,40 @@ export class Downlink {
     this.#renewal = new Renewal(options.membership, options.senders, options.onProblem);
   }
 
+  /** The next slot registers again: the credentials changed. */
+  renewSoon(): void {
+    this.#renewal.soon();
+  }
+
   /** Runs until `signal` aborts or `isDone`; then says what is still to be said. */
   async run(signal: AbortSignal): Promise<void> {
     const { intervalMs, clock, isDone } = this.#options;
     for await (const _slot of slots(intervalMs, clock, signal)) {
-      await this.#slot(signal);
+      this.#options.onPause(await this.#slot(signal));
       if (isDone()) break;
     }
     await this.#guarded(() => this.#sayTheRest());
   }
 
-  async #slot(signal: AbortSignal): Promise<void> {
-    await this.#guarded(async () => {
+  async #slot(signal: AbortSignal): Promise<Problem | null> {
+    return this.#guarded(async () => {
       await this.#renewal.slot();
-      while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) {}
+      while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) this.#options.onPause(null);
     });
   }
 
   /** One exchange; true when it brought a real block. */
   async #claim(): Promise<boolean> {
-    const { relay, intake, newSessionId, blockBytes } = this.#options;
+    const { relay, intake, newSessionId, blockBytes, clock } = this.#options;
     const session = { type: 'session', sessionId: this.#sessionId, maxLeases: 1 } as const;
     const { fits, left } = fillControl([session, ...this.#pending]);
-    const { block, items } = await relay.claim(fits, blockBytes).catch((thrown: unknown) => {
+    const getAgain = (thrown: unknown): never => {
       this.#sessionId = newSessionId();
       throw thrown;
-    });
+    };
+    const { block, items } = await relay.claim(fits, blockBytes).catch(getAgain);
     this.#pending = left;
+    this.answeredMs = clock.now();
     this.#reportRefusals(items);
     if (itemOf(items, 'cover')) {
       this.covers += 1;
@@ -76,7 +87,7 @@ export class Downlink {
     }
     const lease = itemOf(items, 'lease');
     if (!lease) throw new Problem('relay-answer-invalid', 'a claim was answered by neither a lease nor a cover');
-    this.#pending.push(...(await intake.take(block, lease)));
+    this.#pending.push(...(await intake.take(block, lease).catch(getAgain)));
     return true;
   }
 
@@ -96,14 +107,16 @@ export class Downlink {
     }
   }
 
-  async #guarded(action: () => Promise<void>): Promise<void> {
+  async #guarded(action: () => Promise<void>): Promise<Problem | null> {
     try {
       await action();
+      return null;
     } catch (thrown) {
       const problem = asProblem(thrown);
       this.#renewal.noteRefusal(problem);
       this.failedSlots += 1;
       this.#options.onProblem(problem);
+      return problem;
     }
   }
 }

@@ -4,113 +4,127 @@
  *
  *     DIR/<sender>/readings/<stream>-<run>-<seq>.jsonl
  *     DIR/<sender>/files/<name>
- *     DIR/.incoming/<sender>-<group>/<index>             chunks of files that are not whole yet
+ *     DIR/.incoming/<sender>-<group>/                    files that are not whole yet
  */
-import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { equalBytes } from '../../protocol/bytes.ts';
-import type { FileGroup } from '../../protocol/frame.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toHex } from '../../protocol/text.ts';
-import { syncPath, TEMPORARY_SUFFIX, writeFileAtomic } from '../lib/files.ts';
+import { removeTemporaries, syncPath, writeFileAtomic } from '../lib/files.ts';
+import { CommitJournal } from './commit-journal.ts';
+import { IncomingFile } from './incoming-file.ts';
 import { safeName } from './safe-name.ts';
 import { type ChunkDelivery, type RecordBatch, recordId, recordJson, type Sink, SinkRefusal } from './sink.ts';
 
-/** Most chunks of one file: 4 TiB in 5 MiB blocks is far beyond any disk here. */
-const MAX_CHUNKS = 1_000_000;
+/** How often to look for files that get no further chunk. */
+const LOOK_MS = 600_000;
+/** Looks without a new chunk until a file is given up: a week of running. */
+const LOOKS = 1_008;
+
+export interface FolderSinkOptions {
+  readonly root: string;
+  /** Path of the commit journal, beside the stream marks. */
+  readonly journal: string;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  /** Called again and again while a large file is checked. */
+  readonly onProgress: () => void;
+  /** Takes away the data of a file that is not what it should be, for somebody to look at; false leaves it. */
+  readonly quarantine: (path: string, name: string) => boolean;
+}
 
 export class FolderSink implements Sink {
+  readonly #options: FolderSinkOptions;
   readonly #root: string;
+  readonly #journal: CommitJournal;
+  /** Ids of the records that the last start committed last, perhaps without a mark. */
+  readonly #committed: ReadonlySet<string>;
+  #lookedMs: number;
 
-  constructor(root: string) {
-    this.#root = root;
-    guarded(root, () => {
-      mkdirSync(root, { recursive: true });
-      for (const sender of readdirSync(root)) removeTemporaries(join(root, sender, 'readings'));
+  /** Makes the folder, and removes what a killed receiver left half written. Refuses `sink-failed`. */
+  constructor(options: FolderSinkOptions) {
+    this.#options = options;
+    this.#root = options.root;
+    this.#journal = new CommitJournal(options.journal);
+    this.#lookedMs = options.now();
+    this.#committed = guarded(this.#root, () => {
+      mkdirSync(this.#root, { recursive: true });
+      for (const sender of readdirSync(this.#root)) removeTemporaries(join(this.#root, sender, 'readings'));
+      return idsIn(this.#journal.last());
     });
   }
 
-  async commitRecords(batch: RecordBatch): Promise<void> {
-    const [first] = batch.records;
-    const path = join(this.#root, safeName(batch.sender), 'readings', `${recordId(batch, first!.seq)}.jsonl`);
-    const lines = batch.records.map((record) => `${JSON.stringify(recordJson(batch, record))}\n`);
-    guarded(path, () => writeFileAtomic(path, lines.join(''), 0o644));
+  async commitRecords(batch: RecordBatch): Promise<number> {
+    const records = batch.records.filter(({ seq }) => !this.#committed.has(recordId(batch, seq)));
+    const [first] = records;
+    if (!first) return 0;
+    const path = join(this.#root, safeName(batch.sender), 'readings', `${recordId(batch, first.seq)}.jsonl`);
+    const lines = records.map((record) => `${JSON.stringify(recordJson(batch, record))}\n`);
+    guarded(path, () => {
+      this.#journal.begin(path);
+      writeFileAtomic(path, lines.join(''), 0o644);
+    });
+    return records.length;
   }
 
   async commitChunk(chunk: ChunkDelivery): Promise<boolean> {
-    const { group } = chunk;
-    if (group.count < 1 || group.count > MAX_CHUNKS || group.index >= group.count) {
-      throw new SinkRefusal(`chunk ${group.index} of ${group.count} is out of range`);
-    }
-    const folder = join(this.#root, '.incoming', `${safeName(chunk.sender)}-${toHex(group.id)}`);
-    return guarded(folder, () => {
-      if (!existsSync(join(folder, 'whole'))) {
-        writeFileAtomic(join(folder, String(group.index)), chunk.bytes);
-        if (!hasAll(folder, group.count)) return false;
-        this.#assemble(folder, chunk);
-      }
-      for (const name of readdirSync(folder)) if (name !== 'whole') rmSync(join(folder, name));
-      return true;
+    const { group, sender, bytes } = chunk;
+    const folder = join(this.#root, '.incoming', `${safeName(sender)}-${toHex(group.id)}`);
+    const file = new IncomingFile(folder);
+    const isWhole = guarded(folder, () => {
+      if (file.isWhole) return true;
+      file.put(group, bytes);
+      return false;
+    });
+    if (!isWhole && !guarded(folder, () => file.hasAll(group))) return false;
+    if (!isWhole) await this.#deliver(file, chunk).catch((thrown: unknown) => rethrow(folder, thrown));
+    guarded(folder, () => file.finish());
+    return true;
+  }
+
+  /** Every ten minutes looks for files that got no chunk, and removes those that got none for a week. */
+  tend(): readonly string[] {
+    if (this.#options.now() - this.#lookedMs < LOOK_MS) return [];
+    this.#lookedMs = this.#options.now();
+    const incoming = join(this.#root, '.incoming');
+    return guarded(incoming, () => {
+      mkdirSync(incoming, { recursive: true, mode: 0o700 });
+      return readdirSync(incoming).flatMap((name) => giveUp(new IncomingFile(join(incoming, name)), name));
     });
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#journal.close();
+  }
 
   /** Joins the chunks, checks the whole, and lets the file appear under its name in one step. */
-  #assemble(folder: string, { group, sender, name }: ChunkDelivery): void {
-    const joined = join(folder, 'joined');
-    if (!existsSync(joined) && !joinChunks(folder, group, joined)) {
-      rmSync(folder, { recursive: true, force: true });
-      throw new SinkRefusal(`the file of ${sender} is not what its chunks say: SHA-256 differs`);
+  async #deliver(file: IncomingFile, { group, sender, name }: ChunkDelivery): Promise<void> {
+    const joined = await file.join(group, this.#options.onProgress);
+    if (joined === null) {
+      this.#options.quarantine(file.data, `${safeName(sender)}-${safeName(name)}`);
+      file.remove();
+      throw new SinkRefusal(`the file ${safeName(name)} is not what its chunks say: SHA-256 differs`);
     }
     const target = join(this.#root, safeName(sender), 'files');
     mkdirSync(target, { recursive: true });
     publish(joined, target, safeName(name));
     syncPath(target);
-    writeFileAtomic(join(folder, 'whole'), '');
   }
 }
 
-/** What a killed receiver left half written: it is written anew when its block comes again. */
-function removeTemporaries(folder: string): void {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    if (name.startsWith('.') && name.endsWith(TEMPORARY_SUFFIX)) rmSync(join(folder, name), { force: true });
-  }
+/** Ids of the records in a file of readings; none when there is no such file. */
+function idsIn(path: string | null): Set<string> {
+  if (path === null || !existsSync(path)) return new Set();
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return new Set(lines.flatMap((line) => /^\{"sender":"[^"]*","id":"([0-9a-f]+-[0-9a-f]+-\d+)"/.exec(line)?.[1] ?? []));
 }
 
-/** Looks from the last chunk backwards: chunks come in order, so one look is mostly enough. */
-function hasAll(folder: string, count: number): boolean {
-  for (let index = count - 1; index >= 0; index--) if (!existsSync(join(folder, String(index)))) return false;
-  return true;
-}
-
-/** Joins all chunks as `joined`, durable; false when their SHA-256 is not the one that was announced. */
-function joinChunks(folder: string, { count, wholeSha256 }: FileGroup, joined: string): boolean {
-  const joining = join(folder, 'joining');
-  rmSync(joining, { force: true });
-  const hash = createHash('sha256');
-  for (let index = 0; index < count; index++) {
-    const part = readFileSync(join(folder, String(index)));
-    hash.update(part);
-    appendFileSync(joining, part, { mode: 0o644 });
-  }
-  if (!equalBytes(hash.digest(), wholeSha256)) return false;
-  syncPath(joining);
-  renameSync(joining, joined);
-  return true;
+/** Removes a file that got no chunk for too long; one that is whole without a word. */
+function giveUp(file: IncomingFile, name: string): string[] {
+  if (file.look() <= LOOKS) return [];
+  const { isWhole, chunks } = file;
+  file.remove();
+  return isWhole ? [] : [`the file ${name} got no chunk for a week and is given up: ${chunks} of its chunks had come`];
 }
 
 /**
@@ -131,7 +145,13 @@ function guarded<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (thrown) {
-    if (thrown instanceof SinkRefusal || thrown instanceof Problem) throw thrown;
-    throw new Problem('sink-failed', `${path} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
+    return rethrow(path, thrown);
   }
+}
+
+function rethrow(path: string, thrown: unknown): never {
+  if (thrown instanceof SinkRefusal || thrown instanceof Problem) throw thrown;
+  if ((thrown as NodeJS.ErrnoException).code === 'EFBIG')
+    throw new SinkRefusal('the file is larger than its disk takes');
+  throw new Problem('sink-failed', `${path} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
 }

@@ -9,25 +9,30 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { type OpenedBlock, openBlock } from '../../protocol/envelope.ts';
 import { didOf } from '../../protocol/identity.ts';
 import { type DataRecord, parseFileChunk, parseIdle, parseRecords } from '../../protocol/payload.ts';
-import { asProblem, Problem, type RejectCode, rejectCodeOf } from '../../protocol/problem.ts';
-import type { Range } from '../../protocol/ranges.ts';
-import { MAX_RECEIPT_RANGES, MAX_RECEIPT_REJECTS, signReceipt } from '../../protocol/receipt.ts';
+import { asProblem, Problem, type ProblemCode, type RejectCode, rejectCodeOf } from '../../protocol/problem.ts';
+import { MAX_RECEIPT_REJECTS } from '../../protocol/receipt.ts';
 import { routeOf, sendersTo } from '../../protocol/roster.ts';
 import { streamId } from '../../protocol/stream.ts';
+import { toHex } from '../../protocol/text.ts';
 import type { Device } from '../lib/device.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { Notices } from '../lib/notices.ts';
+import { Continuity, type ContinuityCounters } from './continuity.ts';
+import { receiptItem } from './delivery-note.ts';
+import type { Quarantine } from './quarantine.ts';
 import { type Sink, SinkRefusal } from './sink.ts';
-import type { RunMark, StreamMark, StreamMarks } from './stream-marks.ts';
+import type { RunMark, StreamMarks } from './stream-marks.ts';
 
 export interface IntakeOptions {
   readonly engine: Engine;
-  readonly device: Device;
+  /** This device as it is enrolled at the moment. */
+  readonly device: () => Device;
   readonly directory: Directory;
   readonly membership: Membership;
   readonly marks: StreamMarks;
   readonly sink: Sink;
+  readonly quarantine: Quarantine;
   readonly notices: Notices;
   /** Wall time in ms, for serial numbers of receipts. */
   readonly wallMs: () => number;
@@ -39,89 +44,118 @@ export interface IntakeCounters {
   blocks: number;
   idleBlocks: number;
   records: number;
+  /** Records that were packed into a second block after they had come. */
+  repeatedRecords: number;
   files: number;
-  duplicates: number;
-  missingBlocks: number;
   rejects: number;
 }
+
+/** What may keep a block from being opened now, while another try may do it. */
+const NOT_OF_THE_BLOCK: readonly ProblemCode[] = [
+  'internal',
+  'state-failed',
+  'relay-unreachable',
+  'pin-mismatch',
+  'tls-group',
+];
 
 /** A lease as the relay gave it. */
 export type Lease = Extract<ControlItem, { type: 'lease' }>;
 
+/** A block that will never be committed, and why. */
+interface Refusal {
+  readonly code: RejectCode;
+  readonly why: string;
+}
+
 export class Intake {
-  readonly counters: IntakeCounters = {
+  readonly #options: IntakeOptions;
+  readonly #continuity: Continuity;
+  readonly #counters: IntakeCounters = {
     blocks: 0,
     idleBlocks: 0,
     records: 0,
+    repeatedRecords: 0,
     files: 0,
-    duplicates: 0,
-    missingBlocks: 0,
     rejects: 0,
   };
-  readonly #options: IntakeOptions;
-  /** Missing blocks by stream and run, as last reported. */
-  readonly #missing = new Map<RunMark, number>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#continuity = new Continuity(options.notices);
+  }
+
+  get counters(): Readonly<IntakeCounters & ContinuityCounters> {
+    return { ...this.#counters, ...this.#continuity.counters };
   }
 
   /** Takes one leased block and gives what to tell the relay: an ack with a receipt, a reject, or nothing yet. */
   async take(block: Uint8Array, lease: Lease): Promise<ControlItem[]> {
+    const claimed: { sender?: Uint8Array } = {};
     let opened: OpenedBlock;
     try {
-      opened = await this.#open(block, lease);
+      opened = await this.#open(block, lease, claimed);
     } catch (thrown) {
-      return this.#cannotOpen(asProblem(thrown), lease);
+      return this.#cannotOpen(asProblem(thrown), block, lease, claimed.sender);
     }
     const { frame } = opened;
+    const sender = this.#sender(opened);
     const mark = this.#options.marks.of(frame.senderDigest, frame.streamId);
     const standing = mark.standing(frame);
-    if (standing === 'replay') return this.#reject(lease, 'replay', `an old run of ${this.#sender(opened)} came back`);
-
+    if (standing === 'replay') {
+      this.#continuity.replay(sender);
+      return this.#reject(lease, 'replay');
+    }
+    if (standing === 'new-run') this.#continuity.newRun(sender, frame, mark);
     const run = mark.runMark(frame.run);
     const outcome = await this.#commit(opened, run); // of a duplicate too: only records that are new reach the sink
     if (outcome === 'later') return [];
-    if (standing === 'duplicate') this.counters.duplicates += 1;
+    if (outcome !== 'committed') this.#keepEvidence(outcome, block, lease, frame.senderDigest);
+    if (standing === 'duplicate') this.#continuity.duplicate(sender);
     else this.#note(outcome, opened, run);
-    if (!this.#isShared(opened, parseHeader(block).views)) this.#reportMissing(opened, run);
-    const receipt = this.#receipt(opened, mark, run);
-    mark.save();
-    const { transferId } = lease;
-    if (outcome === 'committed') {
-      return [{ type: 'ack', transferId, ackSecret: opened.ackSecret }, receipt];
+    if (!this.#isShared(opened, parseHeader(block).views)) {
+      const idle = outcome === 'committed' && frame.type === 'idle' ? parseIdle(opened.plain) : null;
+      this.#continuity.look(sender, frame, run, idle);
     }
-    return [{ type: 'reject', transferId, code: outcome }, receipt];
+    const { engine, device, wallMs } = this.#options;
+    const receipt = receiptItem(engine, device(), frame, mark, run, wallMs());
+    mark.save();
+    if (outcome !== 'committed') return [...this.#reject(lease, outcome.code), receipt];
+    return [{ type: 'ack', transferId: lease.transferId, ackSecret: opened.ackSecret }, receipt];
   }
 
-  /** Opens the block; when its sender is a member whose keys are not known yet, asks for them once. */
-  async #open(block: Uint8Array, lease: Lease): Promise<OpenedBlock> {
+  /**
+   * Opens a copy of the block, since opening overwrites it; when its sender is a member whose keys are not known yet,
+   * asks for them once. `claimed` gets the sender that the block names.
+   */
+  async #open(block: Uint8Array, lease: Lease, claimed: { sender?: Uint8Array }): Promise<OpenedBlock> {
     const { engine, device, directory, membership } = this.#options;
-    const actual = engine.sha256(block);
-    if (!equalBytes(actual, lease.blockSha256)) {
+    if (!equalBytes(engine.sha256(block), lease.blockSha256)) {
       throw new Problem('hash-mismatch', 'the block is not the one that the relay leased');
     }
-    let stranger: Uint8Array | undefined;
+    let isStrange = false;
     const reader = {
-      kemKey: device.kemKey,
+      kemKey: device().kemKey,
       senderKeys: (digest: Uint8Array) => {
         const keys = directory.verifyingKeys(digest, 'send');
-        if (!keys) stranger = new Uint8Array(digest);
+        claimed.sender = new Uint8Array(digest);
+        isStrange = keys === undefined;
         return keys;
       },
     };
     try {
-      return openBlock(engine, new Uint8Array(block), reader); // a copy: opening overwrites its block
+      return openBlock(engine, new Uint8Array(block), reader);
     } catch (thrown) {
-      if (!stranger || !directory.member(stranger)) throw thrown;
-      const [problem] = await membership.refreshPeers([didOf(stranger)]);
+      const { sender } = claimed;
+      if (!sender || !isStrange || !directory.member(sender)) throw thrown;
+      const [problem] = await membership.refreshPeers([didOf(sender)]);
       if (problem) throw problem;
-      return openBlock(engine, block, reader);
+      return openBlock(engine, new Uint8Array(block), reader);
     }
   }
 
-  /** Puts the data where it belongs; a reject code when it never will be there, `later` when time ran out. */
-  async #commit(opened: OpenedBlock, run: RunMark): Promise<'committed' | 'later' | RejectCode> {
+  /** Puts the data where it belongs; a refusal when it never will be there, `later` when time ran out. */
+  async #commit(opened: OpenedBlock, run: RunMark): Promise<'committed' | 'later' | Refusal> {
     for (;;) {
       try {
         await this.#commitOnce(opened, run);
@@ -133,8 +167,7 @@ export class Intake {
           if (await this.#options.waitForSink()) continue;
           return 'later';
         }
-        this.#options.notices.say(`a block of ${this.#sender(opened)} was refused: ${(thrown as Error).message}`);
-        return problem ? rejectCodeOf(problem) : 'sink-refused';
+        return { code: problem ? rejectCodeOf(problem) : 'sink-refused', why: (thrown as Error).message };
       }
     }
   }
@@ -144,7 +177,7 @@ export class Intake {
     switch (frame.type) {
       case 'idle':
         parseIdle(plain);
-        this.counters.idleBlocks += 1;
+        this.#counters.idleBlocks += 1;
         return;
       case 'records':
         return this.#commitRecords(opened, run, parseRecords(plain, frame.firstRecord, frame.recordCount));
@@ -158,7 +191,7 @@ export class Intake {
           bytes,
         });
         run.records.add(frame.firstRecord, 1);
-        if (whole) this.counters.files += 1;
+        if (whole) this.#counters.files += 1;
         return;
       }
       default:
@@ -169,63 +202,63 @@ export class Intake {
   async #commitRecords(opened: OpenedBlock, run: RunMark, all: readonly DataRecord[]): Promise<void> {
     const { frame } = opened;
     const records = all.filter(({ seq }) => !run.records.has(seq));
-    this.counters.duplicates += all.length - records.length;
-    if (records.length > 0) {
-      await this.#options.sink.commitRecords({
-        sender: this.#sender(opened),
-        did: didOf(frame.senderDigest),
-        streamId: frame.streamId,
-        run: frame.run,
-        timeQuality: frame.timeQuality,
-        records,
-      });
-    }
+    const committed =
+      records.length === 0
+        ? 0
+        : await this.#options.sink.commitRecords({
+            sender: this.#sender(opened),
+            did: didOf(frame.senderDigest),
+            streamId: frame.streamId,
+            run: frame.run,
+            timeQuality: frame.timeQuality,
+            records,
+          });
     for (const { seq } of records) run.records.add(seq, 1);
-    this.counters.records += records.length;
+    this.#counters.records += committed;
+    this.#counters.repeatedRecords += all.length - committed;
   }
 
-  /** Writes down what became of the block, in the run's mark and in the counters. */
-  #note(outcome: 'committed' | RejectCode, opened: OpenedBlock, run: RunMark): void {
+  /** Writes down what became of a new block, in the run's mark and in the counters. */
+  #note(outcome: 'committed' | Refusal, { frame: { blockSeq } }: OpenedBlock, run: RunMark): void {
     if (outcome !== 'committed') {
-      this.counters.rejects += 1;
-      run.rejects.push({ blockSeq: opened.frame.blockSeq, code: outcome });
+      run.rejects.push({ blockSeq, code: outcome.code });
       run.rejects.splice(0, run.rejects.length - MAX_RECEIPT_REJECTS);
     }
-    run.blocks.add(opened.frame.blockSeq, 1);
-    this.counters.blocks += 1;
+    run.blocks.add(blockSeq, 1);
+    this.#counters.blocks += 1;
   }
 
-  #receipt(opened: OpenedBlock, mark: StreamMark, run: RunMark): ControlItem {
-    const { engine, device, wallMs } = this.#options;
-    const { frame } = opened;
-    const nextRecord = run.records.next;
-    const above = run.records.ranges().filter(({ first }) => first > nextRecord);
-    const bytes = signReceipt(engine, device.signer, {
-      receiverDigest: device.digest,
-      senderDigest: frame.senderDigest,
-      streamId: frame.streamId,
-      run: run.run,
-      serial: mark.nextSerial(wallMs()),
-      nextRecord,
-      ranges: newestWith(above, frame.firstRecord),
-      rejects: run.rejects,
-    });
-    return { type: 'receipt', bytes };
-  }
-
-  #cannotOpen(problem: Problem, lease: Lease): ControlItem[] {
-    if (problem.code === 'internal' || problem.code === 'relay-unreachable') throw problem;
+  #cannotOpen(problem: Problem, block: Uint8Array, lease: Lease, sender: Uint8Array | undefined): ControlItem[] {
+    if (NOT_OF_THE_BLOCK.includes(problem.code)) throw problem;
     if (problem.code === 'hash-mismatch') {
       this.#options.notices.problem(problem);
       return []; // damaged on the way: the lease ends and the relay gives it again
     }
-    return this.#reject(lease, rejectCodeOf(problem), `${problem.detail} [${problem.code}]`);
+    const refusal = { code: rejectCodeOf(problem), why: `${problem.detail} [${problem.code}]` };
+    this.#keepEvidence(refusal, block, lease, sender);
+    return this.#reject(lease, refusal.code);
   }
 
-  #reject(lease: Lease, code: RejectCode, why: string): ControlItem[] {
-    this.counters.rejects += 1;
-    this.#options.notices.say(`a block was rejected as ${code}: ${why}`);
-    return [{ type: 'reject', transferId: lease.transferId, code }];
+  /** Says that a block is refused, and keeps what an operator needs to find out why. */
+  #keepEvidence({ code, why }: Refusal, block: Uint8Array, lease: Lease, sender: Uint8Array | undefined): void {
+    const { directory, notices, quarantine } = this.#options;
+    const from = sender && (directory.member(sender)?.name ?? didOf(sender));
+    notices.report(`rejected ${code} ${from}`, `a block ${from ? `of ${from} ` : ''}was rejected as ${code}: ${why}`);
+    quarantine.put(
+      {
+        transferId: toHex(lease.transferId),
+        code,
+        detail: why,
+        sender: sender ? didOf(sender) : null,
+        blockSha256: toHex(lease.blockSha256),
+      },
+      block,
+    );
+  }
+
+  #reject({ transferId }: Lease, code: RejectCode): ControlItem[] {
+    this.#counters.rejects += 1;
+    return [{ type: 'reject', transferId, code }];
   }
 
   #sender(opened: OpenedBlock): string {
@@ -234,27 +267,11 @@ export class Intake {
 
   /** Whether other readers may take blocks of this stream instead of this one, so that holes mean nothing. */
   #isShared({ frame }: OpenedBlock, views: number): boolean {
-    const { device, directory } = this.#options;
+    const { directory } = this.#options;
+    const device = this.#options.device();
     if (equalBytes(frame.streamId, streamId(frame.senderDigest, [device.digest]))) return false;
     const sender = didOf(frame.senderDigest);
     const routed = sendersTo(directory.roster, device.name).find(({ did }) => did === sender);
     return !routed || views < routeOf(directory.roster, routed.name).recipients.length;
   }
-
-  /** Reports holes in a stream. */
-  #reportMissing(opened: OpenedBlock, run: RunMark): void {
-    const missing = run.blocks.gaps().reduce((sum, { count }) => sum + count, 0);
-    const before = this.#missing.get(run) ?? 0;
-    if (missing === before) return;
-    this.#missing.set(run, missing);
-    this.counters.missingBlocks += missing - before;
-    this.#options.notices.say(`${missing} blocks of the stream of ${this.#sender(opened)} are missing`);
-  }
-}
-
-/** The newest ranges that a receipt takes, and always the one that holds `record`: an old block is confirmed too. */
-function newestWith(ranges: readonly Range[], record: number): readonly Range[] {
-  const newest = ranges.slice(-MAX_RECEIPT_RANGES);
-  const asked = ranges.find(({ first, count }) => first <= record && record < first + count);
-  return !asked || newest.includes(asked) ? newest : [asked, ...newest.slice(1)];
 }

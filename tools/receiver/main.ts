@@ -2,20 +2,22 @@
 import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
-import { Problem } from '../../protocol/problem.ts';
 import { sendersTo } from '../../protocol/roster.ts';
-import { CLIENT_OPTIONS, type Client, openClient } from '../lib/client.ts';
+import { clientChecks, runChecks } from '../lib/check.ts';
+import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, openClient } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
+import { Daemon } from '../lib/daemon.ts';
+import { removeTemporaries } from '../lib/files.ts';
+import { lockFolder } from '../lib/folder-lock.ts';
 import { joinSite } from '../lib/join.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
 import { listenForStop, type Stop } from '../lib/stop.ts';
 import { Downlink } from './downlink.ts';
-import { ExecSink } from './exec-sink.ts';
-import { FolderSink } from './folder-sink.ts';
+import { receiverFigures } from './figures.ts';
 import { Intake } from './intake.ts';
-import type { Sink } from './sink.ts';
-import { StdoutSink } from './stdout-sink.ts';
+import { openSink, refuseTwoSinks, sinkFact } from './open-sink.ts';
+import { Quarantine } from './quarantine.ts';
 import { StreamMarks } from './stream-marks.ts';
 
 const SPEC: CommandSpec = {
@@ -26,6 +28,12 @@ const SPEC: CommandSpec = {
     output: { type: 'string', value: 'DIR', help: 'readings as JSON-lines files and whole files into DIR' },
     exec: { type: 'string', value: 'COMMAND', help: 'run COMMAND for each block, readings as JSON lines on its input' },
     count: { type: 'string', value: 'N', help: 'stop after N readings' },
+    quarantine: {
+      type: 'string',
+      value: 'DIR',
+      help: 'keep refused blocks and files in DIR, the newest 16 (default: only what is known of them)',
+    },
+    ...DAEMON_OPTIONS,
     ...CLIENT_OPTIONS,
   },
   examples: [
@@ -41,9 +49,9 @@ export async function main(argv: readonly string[], engine: Engine = nativeEngin
 }
 
 async function receive(args: Arguments, engine: Engine): Promise<number> {
-  const sink = openSink(args);
+  refuseTwoSinks(args);
+  if (args.flag('check')) return check(args, engine);
   const client = openClient(engine, args);
-  const notices = new Notices('paramant-receiver');
   const stop = listenForStop();
   stop.forced.addEventListener('abort', () => client.relay.close()); // also ends what is under way
   let readerGone = false;
@@ -52,66 +60,135 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
     stop.ask();
   };
   process.stdout.on('error', onReaderGone);
+  let unlock = (): void => {};
   try {
-    await joinSite(client, notices, {
-      patienceMs: Number.POSITIVE_INFINITY,
-      signal: stop.asked,
-      peers: () => senders(client),
-    });
-    await run(args, client, sink, notices, stop);
-    return readerGone ? EXIT.failed : EXIT.ok;
+    unlock = await lockFolder(client.state); // two would overwrite each other's marks
+    await run(args, client, stop);
+    return readerGone || stop.forced.aborted ? EXIT.failed : EXIT.ok;
   } finally {
+    unlock();
     stop.dispose();
     process.stdout.off('error', onReaderGone);
-    await sink.close();
     client.relay.close();
   }
 }
 
-async function run(args: Arguments, client: Client, sink: Sink, notices: Notices, stop: Stop): Promise<void> {
-  const { engine, enrolment, directory, membership } = client;
-  const { profile } = directory.roster;
+async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
+  const { membership } = client;
+  const { profile } = client.directory.roster;
   const count = integerOption(args, 'count', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
+  const notices = new Notices('paramant-receiver');
+  const { now } = monotonicClock;
+  const marks = join(client.state, 'receiver');
+  removeTemporaries(marks);
+  let incompleteFiles = 0;
+  const quarantine = new Quarantine({
+    folder: args.text('quarantine') ?? join(client.state, 'quarantine'),
+    keepsData: args.text('quarantine') !== undefined,
+    notices,
+    wallMs: Date.now,
+  });
+  const sink = openSink(args, {
+    journal: join(client.state, 'commit-journal'),
+    now,
+    onProgress: () => daemon.alive(),
+    quarantine: (path, name) => quarantine.putFile(path, name),
+    forced: stop.forced,
+  });
   const intake = new Intake({
-    engine,
-    device: enrolment.device,
-    directory,
-    membership,
-    marks: new StreamMarks(join(client.state, 'receiver')),
+    ...client,
+    device: () => membership.device,
+    marks: new StreamMarks(marks),
     sink,
+    quarantine,
     notices,
     wallMs: Date.now,
     waitForSink: async () => {
+      daemon.alive();
       await monotonicClock.sleep(profile.intervalMs, stop.asked);
       return !stop.asked.aborted;
     },
   });
   const downlink = new Downlink({
-    relay: client.relay,
-    membership,
+    ...client,
     intake,
     senders: () => senders(client),
-    newSessionId: () => engine.random(16),
+    newSessionId: () => client.engine.random(16),
     blockBytes: profile.blockSize,
     intervalMs: profile.intervalMs,
     clock: monotonicClock,
     onProblem: (problem) => notices.problem(problem),
+    onPause: (problem) => {
+      daemon.betweenSlots(problem);
+      for (const sentence of sink.tend()) {
+        incompleteFiles += 1;
+        notices.say(sentence);
+      }
+    },
     isDone: () => intake.counters.records >= count,
   });
-  notices.say(`${enrolment.device.name} is registered at ${client.profile.url} and waits for readings`);
-  await downlink.run(stop.asked);
+  const rosterVersion = (): number => client.directory.roster.version;
+  const daemon = await Daemon.start({
+    tool: 'receiver',
+    client,
+    notices,
+    stopAsked: stop.asked,
+    metrics: args.text('metrics'),
+    figures: receiverFigures({ intake, downlink, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
+    now,
+    onReload: () => downlink.renewSoon(),
+  });
+  try {
+    if (await joined(client, notices, daemon, stop)) {
+      notices.say(`${membership.device.name} is registered at ${client.profile.url} and waits for readings`);
+      await downlink.run(stop.asked);
+    }
+  } finally {
+    await daemon.close();
+    await sink.close();
+  }
   if (args.flag('json')) {
-    printJson({ ok: true, ...intake.counters, covers: downlink.covers, failedSlots: downlink.failedSlots });
+    printJson({
+      ok: true,
+      ...intake.counters,
+      incompleteFiles,
+      covers: downlink.covers,
+      failedSlots: downlink.failedSlots,
+    });
   }
 }
 
-function openSink(args: Arguments): Sink {
-  const output = args.text('output');
-  const command = args.text('exec');
-  if (output !== undefined && command !== undefined) throw new Problem('usage', 'give either --output or --exec');
-  if (output !== undefined) return new FolderSink(output);
-  if (command !== undefined) return new ExecSink(command);
-  return new StdoutSink(process.stdout, args.flag('json'));
+/** Joins the site, however long the relay is away; false when it was asked to stop meanwhile. */
+async function joined(client: Client, notices: Notices, daemon: Daemon, stop: Stop): Promise<boolean> {
+  try {
+    await joinSite(client, notices, {
+      patienceMs: Number.POSITIVE_INFINITY,
+      signal: stop.asked,
+      peers: () => senders(client),
+      onWait: (problem) => daemon.betweenSlots(problem),
+    });
+    return true;
+  } catch (thrown) {
+    if (stop.asked.aborted) return false;
+    throw thrown;
+  }
+}
+
+async function check(args: Arguments, engine: Engine): Promise<number> {
+  let client: Client | undefined;
+  const open = (): Client => {
+    client = openClient(engine, args);
+    return client;
+  };
+  try {
+    return await runChecks(args, [
+      ...clientChecks(open, senders),
+      { name: 'stream marks', look: () => `${new StreamMarks(join(client!.state, 'receiver')).size} streams` },
+      { name: 'sink', look: () => sinkFact(args) },
+    ]);
+  } finally {
+    client?.relay.close();
+  }
 }
 
 /** DIDs of the senders whose routes lead to this device. */

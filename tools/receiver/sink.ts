@@ -28,9 +28,12 @@ export interface ChunkDelivery {
  * `sink-failed`, and the block stays at the relay; `SinkRefusal` says that it never will.
  */
 export interface Sink {
-  commitRecords(batch: RecordBatch): Promise<void>;
+  /** Gives how many of the records were not there before. */
+  commitRecords(batch: RecordBatch): Promise<number>;
   /** True when the file that the chunk belongs to is whole now. */
   commitChunk(chunk: ChunkDelivery): Promise<boolean>;
+  /** To be called often; one sentence for each file that is given up as it will never be whole. */
+  tend(): readonly string[];
   close(): Promise<void>;
 }
 

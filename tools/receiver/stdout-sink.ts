@@ -13,15 +13,20 @@ export class StdoutSink implements Sink {
     out.on('error', () => {}); // reported by the write that met it
   }
 
-  async commitRecords(batch: RecordBatch): Promise<void> {
+  async commitRecords(batch: RecordBatch): Promise<number> {
     const lines = batch.records.map((record) =>
       this.#json ? Buffer.from(JSON.stringify(recordJson(batch, record))) : record.bytes,
     );
     await this.#write(Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')])));
+    return batch.records.length;
   }
 
   async commitChunk(): Promise<boolean> {
     throw new SinkRefusal('standard output takes readings, not files; use --output DIR');
+  }
+
+  tend(): readonly string[] {
+    return [];
   }
 
   async close(): Promise<void> {}

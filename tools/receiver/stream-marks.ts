@@ -15,7 +15,7 @@ import { check, integer, list, type Of, object, oneOf, text } from '../../protoc
 import { version1 } from '../../protocol/shapes.ts';
 import { runStartedMs } from '../../protocol/stream.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
-import { readFileBounded, writeFileAtomic } from '../lib/files.ts';
+import { readFileBounded, writeStateFile } from '../lib/files.ts';
 
 const LIMIT = 1_048_576;
 /** Runs whose blocks may still come in, late. */
@@ -76,6 +76,16 @@ export class StreamMark {
     return this.#isOld(frame.run) ? 'replay' : 'new-run';
   }
 
+  /** The run that began last of those whose blocks are taken; undefined before the first block of the stream. */
+  get newestRun(): Uint8Array | undefined {
+    return this.#open.toSorted((a, b) => runStartedMs(a.run) - runStartedMs(b.run)).at(-1)?.run;
+  }
+
+  /** Whether a block of this run was ever taken, as far as runs are remembered. */
+  knows(run: Uint8Array): boolean {
+    return this.#find(run) !== undefined || this.#closed.includes(toHex(run));
+  }
+
   /** The mark of a run that is taken; begins it when it is new. */
   runMark(run: Uint8Array): RunMark {
     const known = this.#find(run);
@@ -96,7 +106,7 @@ export class StreamMark {
     return this.#serial;
   }
 
-  /** Makes the mark durable. */
+  /** Makes the mark durable. Refuses `state-failed` when it cannot: nothing is acknowledged then. */
   save(): void {
     for (const mark of this.#open) boundPieces(mark);
     const file: MarkFile = {
@@ -110,7 +120,7 @@ export class StreamMark {
       })),
       closed: this.#closed,
     };
-    writeFileAtomic(this.#path, canonicalText(file));
+    writeStateFile(this.#path, canonicalText(file));
   }
 
   #find(run: Uint8Array): RunMark | undefined {
@@ -137,6 +147,11 @@ export class StreamMarks {
       const key = name.replace(/\.json$/, '');
       this.#marks.set(key, new StreamMark(join(folder, name), readMark(join(folder, name))));
     }
+  }
+
+  /** How many streams are known. */
+  get size(): number {
+    return this.#marks.size;
   }
 
   /** The mark of `stream` of `sender`. */

@@ -1,74 +1,77 @@
-/** Files as chunks: read twice (once to hash, once to send), never held whole in memory. */
-import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { basename } from 'node:path';
+/** Files to be sent, one after the other: each is hashed once and stays where it is until its chunks are packed. */
 import type { Engine } from '../../protocol/engine/engine.ts';
-import { MAX_NAME_BYTES } from '../../protocol/payload.ts';
-import { Problem } from '../../protocol/problem.ts';
-import type { Outbox } from './outbox.ts';
+import { asProblem, type Problem } from '../../protocol/problem.ts';
+import type { Clock } from '../lib/slot-clock.ts';
+import type { Admission } from './admission.ts';
+import { measure, stateOf } from './file-state.ts';
+import type { OpenFiles } from './open-files.ts';
+import { nameIn, wireName } from './put-aside.ts';
+import type { After } from './spool-entry.ts';
 
-const READ_BYTES = 1_048_576;
+/** Files that are on their way at a time: more wait where they are. */
+export const MAX_OPEN_FILES = 16;
+const WAIT_MS = 200;
 
-/** Cuts the file at `path` into chunks that fit `room` bytes with their name, and takes them into the outbox. */
-export function addFile(engine: Engine, path: string, room: number, outbox: Outbox): void {
-  const name = basename(path);
-  const nameBytes = Buffer.byteLength(name);
-  if (nameBytes > MAX_NAME_BYTES) throw new Problem('payload-invalid', `the name of ${path} has ${nameBytes} bytes`);
-  const chunkBytes = room - 2 - nameBytes;
-  const { size, sha256 } = measure(path);
-  const count = Math.max(1, Math.ceil(size / chunkBytes));
-  const groupId = engine.random(16);
-  for (let index = 0; index < count; index++) {
-    const from = index * chunkBytes;
-    const length = Math.min(chunkBytes, size - from);
-    const load = (): Uint8Array => readPart(path, size, from, length);
-    outbox.addChunk({ name, groupId, index, count, wholeSha256: sha256, load });
-  }
+export interface FileSourceOptions {
+  readonly engine: Engine;
+  readonly admission: Admission;
+  readonly files: OpenFiles;
+  /** Bytes that a block has for a chunk and its name. */
+  readonly room: number;
+  /** What becomes of a file that was delivered. */
+  readonly after: After;
+  readonly clock: Clock;
+  readonly onProblem: (problem: Problem) => void;
 }
 
-function measure(path: string): { size: number; sha256: Uint8Array } {
-  return withFile(path, (file, size) => {
-    const hash = createHash('sha256');
-    const buffer = new Uint8Array(READ_BYTES);
-    for (let at = 0; at < size; ) {
-      const count = readSync(file, buffer, 0, Math.min(buffer.length, size - at), at);
-      if (count === 0) throw changed(path, size, at);
-      hash.update(buffer.subarray(0, count));
-      at += count;
-    }
-    return { size, sha256: new Uint8Array(hash.digest()) };
+/** Takes the file at `path` in. Refuses `file-not-sent`, and `spool-full` and `spool-failed` when it must wait. */
+export async function takeFile(path: Uint8Array, options: FileSourceOptions, signal: AbortSignal): Promise<void> {
+  const name = wireName(nameIn(path));
+  const chunkBytes = options.room - 2 - Buffer.byteLength(name);
+  const measured = await measure(path, signal);
+  options.admission.addFile({
+    kind: 'file',
+    groupId: options.engine.random(16),
+    count: Math.max(1, Math.ceil(measured.size / chunkBytes)),
+    chunkBytes,
+    ...measured,
+    after: options.after,
+    name,
+    path,
   });
 }
 
-function readPart(path: string, expectedSize: number, from: number, length: number): Uint8Array {
-  return withFile(path, (file, size) => {
-    if (size !== expectedSize) throw changed(path, expectedSize, size);
-    const part = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const count = readSync(file, part, at, length - at, from + at);
-      if (count === 0) throw changed(path, expectedSize, from + at);
-      at += count;
+/**
+ * Takes in each file of `paths`, as room comes. One that is on its way since an earlier start goes on. Gives how many
+ * could not be taken.
+ */
+export async function takeFiles(
+  paths: readonly Uint8Array[],
+  options: FileSourceOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const { files, clock, onProblem } = options;
+  let failed = 0;
+  const left = [...paths];
+  while (left.length > 0 && !signal.aborted) {
+    const path = left[0]!;
+    if (files.all.length >= MAX_OPEN_FILES) {
+      await clock.sleep(WAIT_MS, signal);
+      continue;
     }
-    return part;
-  });
-}
-
-function withFile<T>(path: string, use: (file: number, size: number) => T): T {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (thrown) {
-    throw new Problem('file-invalid', `${path} cannot be opened (${(thrown as NodeJS.ErrnoException).code})`);
+    try {
+      const state = stateOf(path);
+      if (!state || !files.has(path, state)) await takeFile(path, options, signal);
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      onProblem(problem);
+      if (problem.code === 'spool-full' || problem.code === 'spool-failed') {
+        await clock.sleep(WAIT_MS, signal);
+        continue;
+      }
+      failed += 1;
+    }
+    left.shift();
   }
-  try {
-    const stat = fstatSync(file);
-    if (!stat.isFile()) throw new Problem('file-invalid', `${path} is not a regular file`);
-    return use(file, stat.size);
-  } finally {
-    closeSync(file);
-  }
-}
-
-function changed(path: string, before: number, now: number): Problem {
-  return new Problem('file-invalid', `${path} changed while it was sent: it had ${before} bytes, now ${now}`);
+  return failed;
 }

@@ -1,14 +1,14 @@
-/** Readings from a byte stream, one a line. Reads no faster than the outbox has room: the source is paused instead. */
+/** Readings from a byte stream, one a line. Where the policy is to wait, it is not read while there is no room. */
 import type { Readable } from 'node:stream';
 import { Problem } from '../../protocol/problem.ts';
 import type { Clock } from '../lib/slot-clock.ts';
-import type { Outbox } from './outbox.ts';
+import type { Admission } from './admission.ts';
 
 const NEWLINE = 0x0a;
 const FULL_POLL_MS = 50;
 
 export interface LineSourceOptions {
-  readonly outbox: Outbox;
+  readonly admission: Admission;
   /** Longest line; a longer one is refused, named, and skipped. */
   readonly maxLineBytes: number;
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export async function readLines(input: Readable, options: LineSourceOptions, sig
   try {
     for await (const chunk of input) {
       splitter.push(chunk as Buffer);
-      while (options.outbox.full && !signal.aborted) await options.clock.sleep(FULL_POLL_MS, signal);
+      while (options.admission.mustWait && !signal.aborted) await options.clock.sleep(FULL_POLL_MS, signal);
     }
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
@@ -33,6 +33,7 @@ export async function readLines(input: Readable, options: LineSourceOptions, sig
     signal.removeEventListener('abort', end);
   }
   if (!signal.aborted) splitter.end();
+  options.admission.flush();
   return splitter.tooLong;
 }
 
@@ -68,14 +69,14 @@ class LineSplitter {
   }
 
   #line(): void {
-    const { outbox, maxLineBytes, wallMs, onProblem } = this.#options;
+    const { admission, maxLineBytes, wallMs, onProblem } = this.#options;
     this.#lines += 1;
     if (this.#restBytes > maxLineBytes) {
       this.tooLong += 1;
       const fact = `line ${this.#lines} has ${this.#restBytes} bytes, the longest record has ${maxLineBytes}`;
       onProblem(new Problem('payload-invalid', fact));
     } else {
-      outbox.addRecord(new Uint8Array(Buffer.concat(this.#rest)), Math.trunc(wallMs()));
+      admission.addRecord(new Uint8Array(Buffer.concat(this.#rest)), Math.trunc(wallMs()));
     }
     this.#rest = [];
     this.#restBytes = 0;

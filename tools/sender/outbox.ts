@@ -1,47 +1,30 @@
 /**
- * The outbox: every record that the sender answers for, from the moment it was taken in until a receiver's signed
+ * The outbox: every record that the sender answers for, from the moment the spool took it until a receiver's signed
  * receipt lets it go.
  *
  *     waiting -> sent (in one block) -> released
  *        ^          |  refused, lost with the relay, or not confirmed within its time to live
  *        +----------+
  *
- * The relay's word moves nothing out of here. One outbox belongs to one run of one stream.
+ * It keeps numbers, not records: those are read from the spool when they are packed, so memory does not grow with the
+ * backlog. The relay's word moves nothing out of here. With `once` nothing waits a second time: what a block held is
+ * out of the spool before the block is sealed.
  */
 import { type DataRecord, recordBytes } from '../../protocol/payload.ts';
-import { RangeSet } from '../../protocol/ranges.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import { type Range, RangeSet } from '../../protocol/ranges.ts';
 import type { DeliveryReceipt } from '../../protocol/receipt.ts';
-import { toHex } from '../../protocol/text.ts';
+import { type Batch, type ChunkRecord, rangesOf } from './batch.ts';
+import { Confirmations, toldBy } from './confirmations.ts';
+import type { OpenFiles } from './open-files.ts';
+import type { Placed, Spool } from './spool.ts';
+import { spanOf } from './spool-entry.ts';
 
-/** A part of a file that takes one sequence number; its bytes are read when it is packed. */
-export interface ChunkRecord {
-  readonly seq: number;
-  readonly chunk: FilePart;
-}
-
-/** Where a chunk's bytes come from and where they belong. */
-export interface FilePart {
-  readonly name: string;
-  readonly groupId: Uint8Array;
-  readonly index: number;
-  readonly count: number;
-  readonly wholeSha256: Uint8Array;
-  load(): Uint8Array;
-}
-
-type Entry = DataRecord | ChunkRecord;
-
-/** What the bookkeeping of one record costs, so that many tiny ones are bounded too. */
-const ENTRY_OVERHEAD_BYTES = 256;
-
-/** What the next block is to carry. */
-export type Batch =
-  | { readonly type: 'idle' }
-  | { readonly type: 'records'; readonly records: readonly DataRecord[] }
-  | { readonly type: 'fileChunk'; readonly record: ChunkRecord };
+const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
 interface SentBlock {
-  readonly seqs: readonly number[];
+  readonly type: Batch['type'];
+  readonly ranges: readonly Range[];
   /** Relay run that accepted it; null until it did. */
   epoch: string | null;
   /** Monotonic ms after which it counts as lost; it does not while it is not accepted. */
@@ -49,88 +32,125 @@ interface SentBlock {
 }
 
 export interface OutboxOptions {
-  /** Most bytes of records held at a time; above it the source has to wait. */
-  readonly maxBytes: number;
+  readonly spool: Spool;
+  readonly files: OpenFiles;
   /** How many receivers must confirm a record before it is let go. */
   readonly views: number;
+  /** Records are packed at most once. */
+  readonly once: boolean;
+  readonly onProblem: (problem: Problem) => void;
+}
+
+/** Records by what became of them, since the start of this process. */
+export interface OutboxCounters {
+  /** Released on delivery receipts. */
+  delivered: number;
+  /** Refused by a receiver for good. */
+  refused: number;
+  /** Let go to make room, or because they cannot be sent. */
+  dropped: number;
+  /** Sent once, never confirmed. */
+  unconfirmed: number;
 }
 
 export class Outbox {
+  readonly counters: OutboxCounters = { delivered: 0, refused: 0, dropped: 0, unconfirmed: 0 };
   readonly #options: OutboxOptions;
-  /** All records not released yet, by sequence number, ascending. */
-  readonly #entries = new Map<number, Entry>();
-  /** Sequence numbers of entries that stand in no block now. */
-  #waiting = new Set<number>();
+  /** Numbers that are neither released nor given up. */
+  readonly #open: RangeSet;
+  /** Numbers that stand in no block now: of readings, and of chunks. */
+  readonly #waiting = { records: new RangeSet(), fileChunk: new RangeSet() };
   readonly #sent = new Map<number, SentBlock>();
-  /** What each receiver has committed, by hex of its DID digest. */
-  readonly #committed = new Map<string, RangeSet>();
-  #nextSeq = 0;
-  #liveFrom = 0;
-  #bytes = 0;
-  #released = 0;
-  #refused = 0;
+  readonly #confirmations: Confirmations;
+  #liveFrom: number;
+  /** The last block held readings: a chunk's turn. */
+  #chunkIsNext = false;
 
   constructor(options: OutboxOptions) {
+    const { spool, files } = options;
     this.#options = options;
+    this.#confirmations = new Confirmations(options.views);
+    this.#open = spool.open();
+    this.#liveFrom = spool.next;
+    for (const { first, count } of this.#open.ranges()) this.#waiting.records.add(first, count);
+    for (const { first, entry } of files.all) {
+      this.#waiting.records.remove(first, entry.count);
+      for (const open of this.#open.within(first, entry.count)) this.#waiting.fileChunk.add(open.first, open.count);
+    }
   }
 
   /** Sequence number that the next record will get. */
   get nextSeq(): number {
-    return this.#nextSeq;
+    return this.#options.spool.next;
   }
 
-  /** Records not released yet. */
+  /** Records not released yet, those that are not written yet among them. */
   get size(): number {
-    return this.#entries.size;
-  }
-
-  get released(): number {
-    return this.#released;
-  }
-
-  /** Records that a receiver refused for good. */
-  get refused(): number {
-    return this.#refused;
-  }
-
-  get full(): boolean {
-    return this.#bytes >= this.#options.maxBytes;
+    return this.#open.size + this.#options.spool.pending.count;
   }
 
   /** Wall time of the oldest reading not released yet; null when there is none. */
   get oldestMs(): number | null {
-    for (const entry of this.#entries.values()) if ('wallTimeMs' in entry) return entry.wallTimeMs;
-    return null;
+    const readings = new RangeSet(this.#open.ranges());
+    for (const { first, entry } of this.#options.files.all) readings.remove(first, entry.count);
+    const [oldest] = readings.ranges();
+    const entry = oldest && this.#options.spool.at(oldest.first)?.entry;
+    return entry?.kind === 'record' ? entry.wallTimeMs : null;
   }
 
-  /** Takes in a reading. */
-  addRecord(bytes: Uint8Array, wallTimeMs: number): void {
-    this.#add({ seq: this.#nextSeq, wallTimeMs, bytes });
+  /** Numbers that stand in a block on its way. */
+  get inFlight(): RangeSet {
+    return new RangeSet([...this.#sent.values()].flatMap(({ ranges }) => ranges));
   }
 
-  /** Takes in a part of a file. */
-  addChunk(chunk: FilePart): void {
-    this.#add({ seq: this.#nextSeq, chunk });
+  /** The spool took an entry: its records wait. */
+  add({ first, entry }: Placed): void {
+    const count = spanOf(entry);
+    this.#open.add(first, count);
+    this.#waiting[entry.kind === 'file' ? 'fileChunk' : 'records'].add(first, count);
+    if (entry.kind === 'file') this.#options.files.add(first, entry);
+  }
+
+  /** The spool let these go to make room. */
+  drop(ranges: readonly Range[]): void {
+    this.#giveUp(ranges, 'dropped');
   }
 
   /**
    * Chooses what the next block carries in at most `room` bytes: what came since the last one first, then the oldest
-   * of the backlog.
+   * of the backlog. Chunks go alone; where readings and chunks wait, they take turns.
    */
   nextBatch(room: number): Batch {
-    const chosen = this.#choose(room);
-    this.#liveFrom = this.#nextSeq;
-    const [first] = chosen;
-    if (!first) return { type: 'idle' };
-    if ('chunk' in first) return { type: 'fileChunk', record: first };
-    return { type: 'records', records: (chosen as DataRecord[]).sort((a, b) => a.seq - b.seq) };
+    const readingsWait = this.#waiting.records.size > 0;
+    const chunk = this.#chunkIsNext || !readingsWait ? this.#nextChunk(room) : null;
+    this.#chunkIsNext = !chunk;
+    if (chunk) return { type: 'fileChunk', record: chunk };
+    const records = this.#nextRecords(room);
+    this.#liveFrom = this.nextSeq;
+    if (records.length > 0) return { type: 'records', records };
+    const late = this.#nextChunk(room);
+    return late ? { type: 'fileChunk', record: late } : { type: 'idle' };
   }
 
-  /** The batch was sealed into block `blockSeq`. */
-  markSent(blockSeq: number, batch: Batch): void {
-    const seqs = batchSeqs(batch);
-    for (const seq of seqs) this.#waiting.delete(seq);
-    if (seqs.length > 0) this.#sent.set(blockSeq, { seqs, epoch: null, deadlineMs: Number.POSITIVE_INFINITY });
+  /**
+   * Gives the batch the number of the block that it goes into, durable when it returns; with `once` the spool has
+   * forgotten it by then. Refuses `spool-failed`; everything still waits then.
+   */
+  take(batch: Batch): number {
+    const { spool, once } = this.#options;
+    const ranges = rangesOf(batch);
+    if (once) for (const { first, count } of ranges) spool.release(first, count);
+    let blockSeq: number;
+    try {
+      blockSeq = spool.nextBlock();
+    } catch (thrown) {
+      if (once) for (const { first, count } of ranges) spool.reopen(first, count);
+      throw thrown;
+    }
+    if (batch.type === 'idle') return blockSeq;
+    for (const { first, count } of ranges) this.#waiting[batch.type].remove(first, count);
+    this.#sent.set(blockSeq, { type: batch.type, ranges, epoch: null, deadlineMs: Number.POSITIVE_INFINITY });
+    return blockSeq;
   }
 
   /**
@@ -143,13 +163,16 @@ export class Outbox {
     for (const [seq, sent] of this.#sent) if (sent.epoch !== null && sent.epoch !== epoch) this.packAnew(seq);
   }
 
-  /** The relay will not take the block, or lost it: its records wait again. */
+  /** The relay will not take the block, or lost it: its records wait again, or are given up with `once`. */
   packAnew(blockSeq: number): void {
     const block = this.#sent.get(blockSeq);
-    if (!block) return;
+    if (!block || block.type === 'idle') return;
+    if (this.#options.once) this.#end(blockSeq, 'unconfirmed');
     this.#sent.delete(blockSeq);
-    for (const seq of block.seqs) if (this.#entries.has(seq)) this.#waiting.add(seq);
-    this.#waiting = new Set([...this.#waiting].sort((a, b) => a - b));
+    for (const range of block.ranges) {
+      for (const open of this.#open.within(range.first, range.count))
+        this.#waiting[block.type].add(open.first, open.count);
+    }
   }
 
   /** Packs anew every block that was not confirmed in time. */
@@ -157,86 +180,118 @@ export class Outbox {
     for (const [blockSeq, { deadlineMs }] of this.#sent) if (deadlineMs <= nowMs) this.packAnew(blockSeq);
   }
 
-  /** Applies a verified receipt of this run: releases what enough receivers committed, packs anew what was rejected. */
+  /**
+   * Applies a verified receipt of this run: releases what enough receivers committed, packs anew what was rejected.
+   * Refuses `spool-older` for one that speaks of records that were never given out.
+   */
   confirm(receipt: DeliveryReceipt): void {
-    const receiver = toHex(receipt.receiverDigest);
-    const committed = this.#committed.get(receiver) ?? new RangeSet();
-    this.#committed.set(receiver, committed);
-    committed.add(0, receipt.nextRecord);
-    for (const { first, count } of receipt.ranges) committed.add(first, count);
-    for (const seq of [...this.#entries.keys()]) if (this.#isConfirmed(seq)) this.#release(seq);
+    const { end } = toldBy(receipt);
+    if (end > this.nextSeq) {
+      const fact = `a receiver has record ${end - 1} of this run, the spool gave out ${this.nextSeq}`;
+      throw new Problem('spool-older', `${fact}: it is older than what was sent from it`);
+    }
+    const confirmed = this.#confirmations.note(receipt, this.#open.ranges()[0]?.first ?? this.nextSeq);
+    this.#giveUp(confirmed.ranges(), 'delivered');
     for (const { blockSeq, code } of receipt.rejects) {
-      if (code === 'sink-refused' || code === 'unsupported') this.#refuse(blockSeq);
+      if (code === 'sink-refused' || code === 'unsupported') this.#end(blockSeq, 'refused');
       else this.packAnew(blockSeq);
     }
     this.#forgetDelivered();
   }
 
-  #add(entry: Entry): void {
-    this.#entries.set(entry.seq, entry);
-    this.#waiting.add(entry.seq);
-    this.#bytes += entryBytes(entry);
-    this.#nextSeq += 1;
+  /** Makes durable what was released, closes files that are delivered, and frees the disk. Refuses `spool-failed`. */
+  settle(): void {
+    const { files, spool } = this.#options;
+    const done = files.all.filter(({ first, entry }) => this.#open.within(first, entry.count).length === 0);
+    if (done.length > 0) spool.save();
+    for (const file of done) files.deliver(file);
+    spool.collect();
   }
 
-  #choose(room: number): Entry[] {
-    const waiting = [...this.#waiting];
-    const live = waiting.filter((seq) => seq >= this.#liveFrom);
-    const backlog = waiting.filter((seq) => seq < this.#liveFrom);
-    const chosen: Entry[] = [];
+  #nextRecords(room: number): DataRecord[] {
+    const waiting = this.#waiting.records;
+    const live = waiting.within(this.#liveFrom, EVERYTHING - this.#liveFrom);
+    const chosen: DataRecord[] = [];
     let left = room;
-    for (const seq of [...live, ...backlog]) {
-      const entry = this.#entries.get(seq)!;
-      if ('chunk' in entry) return chosen.length === 0 ? [entry] : chosen;
-      left -= recordBytes(entry);
-      if (left < 0) break;
-      chosen.push(entry);
+    for (const { first, count } of [...live, ...waiting.within(0, this.#liveFrom)]) {
+      for (let seq = first; seq < first + count; seq++) {
+        const record = this.#record(seq, room);
+        if (!record) continue;
+        left -= recordBytes(record);
+        if (left < 0) return chosen.sort((a, b) => a.seq - b.seq);
+        chosen.push(record);
+      }
     }
-    return chosen;
+    return chosen.sort((a, b) => a.seq - b.seq);
+  }
+
+  /** A waiting reading; null, and it waits no more, when damage took it or no block can hold it. */
+  #record(seq: number, room: number): DataRecord | null {
+    const entry = this.#options.spool.at(seq)?.entry;
+    const record = entry?.kind === 'record' ? { seq, wallTimeMs: entry.wallTimeMs, bytes: entry.bytes } : null;
+    if (record && recordBytes(record) <= room) return record;
+    if (record) {
+      const fact = `a reading of ${record.bytes.length} bytes does not fit a block of this route any more`;
+      this.#options.onProblem(new Problem('payload-invalid', `${fact}, which takes ${room} bytes`));
+      this.#giveUp([{ first: seq, count: 1 }], 'dropped');
+    } else {
+      this.#open.remove(seq, 1);
+      this.#waiting.records.remove(seq, 1);
+    }
+    return null;
+  }
+
+  /** The oldest waiting chunk; a file that cannot be read is given up, and the next one is asked. */
+  #nextChunk(room: number): ChunkRecord | null {
+    const { files } = this.#options;
+    for (const file of files.all) {
+      const { first, entry } = file;
+      const [next] = this.#waiting.fileChunk.within(first, entry.count);
+      if (!next) continue;
+      try {
+        return files.read(file, next.first - first, room);
+      } catch (thrown) {
+        this.#giveUp([{ first, count: entry.count }], 'dropped');
+        files.fail(file, asProblem(thrown));
+      }
+    }
+    return null;
   }
 
   /** Blocks of which nothing is held any more need no deadline. */
   #forgetDelivered(): void {
-    for (const [blockSeq, { seqs }] of this.#sent) {
-      if (!seqs.some((seq) => this.#entries.has(seq))) this.#sent.delete(blockSeq);
+    for (const [blockSeq, { ranges }] of this.#sent) {
+      if (ranges.every(({ first, count }) => this.#open.within(first, count).length === 0)) this.#sent.delete(blockSeq);
     }
   }
 
-  #isConfirmed(seq: number): boolean {
-    let receivers = 0;
-    for (const committed of this.#committed.values()) if (committed.has(seq)) receivers += 1;
-    return receivers >= this.#options.views;
-  }
-
-  #release(seq: number): void {
-    this.#drop(seq);
-    this.#released += 1;
-  }
-
-  /** A receiver said for good that it will not take the block: sending it again would never end. */
-  #refuse(blockSeq: number): void {
-    const block = this.#sent.get(blockSeq);
+  /**
+   * What the block held is over, refused for good or sent once and not confirmed: sending it again would never end, or
+   * must not be. A file of which a chunk is over is over as a whole.
+   */
+  #end(blockSeq: number, why: 'refused' | 'unconfirmed'): void {
+    const ranges = this.#sent.get(blockSeq)?.ranges ?? [];
     this.#sent.delete(blockSeq);
-    for (const seq of block?.seqs ?? []) {
-      if (!this.#entries.has(seq)) continue;
-      this.#drop(seq);
-      this.#refused += 1;
+    const { files } = this.#options;
+    for (const range of ranges) {
+      const file = this.#open.has(range.first) ? files.holding(range.first) : undefined;
+      if (!file) continue;
+      this.#giveUp([{ first: file.first, count: file.entry.count }], why);
+      files.quarantine(file, why === 'refused' ? 'was refused by a receiver' : 'was not confirmed');
+    }
+    this.#giveUp(ranges, why);
+  }
+
+  /** What of these records is open is over; `why` counts them. */
+  #giveUp(ranges: readonly Range[], why: keyof OutboxCounters): void {
+    for (const range of ranges) {
+      for (const { first, count } of this.#open.within(range.first, range.count)) {
+        this.counters[why] += count;
+        this.#open.remove(first, count);
+        this.#waiting.records.remove(first, count);
+        this.#waiting.fileChunk.remove(first, count);
+        this.#options.spool.release(first, count);
+      }
     }
   }
-
-  #drop(seq: number): void {
-    this.#bytes -= entryBytes(this.#entries.get(seq)!);
-    this.#entries.delete(seq);
-    this.#waiting.delete(seq);
-  }
-}
-
-function batchSeqs(batch: Batch): number[] {
-  if (batch.type === 'idle') return [];
-  return batch.type === 'records' ? batch.records.map(({ seq }) => seq) : [batch.record.seq];
-}
-
-/** Memory that an entry stands for; the bytes of a chunk stay in its file. */
-function entryBytes(entry: Entry): number {
-  return ENTRY_OVERHEAD_BYTES + ('chunk' in entry ? 0 : entry.bytes.length);
 }

@@ -3,12 +3,12 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { blockCapacity, type Recipient, sealBlock } from '../../protocol/envelope.ts';
 import { type FileGroup, type FrameFields, type FrameType, NO_GROUP } from '../../protocol/frame.ts';
-import { encodeFileChunk, encodeIdle, encodeRecords, type SourceState } from '../../protocol/payload.ts';
+import { encodeFileChunk, encodeIdle, encodeRecords, type IdleReport } from '../../protocol/payload.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { ResolvedRoute } from '../../protocol/roster.ts';
 import type { Device } from '../lib/device.ts';
 import type { Directory } from '../lib/directory.ts';
-import type { Batch, Outbox } from './outbox.ts';
+import type { Batch } from './batch.ts';
 import type { Run } from './run-state.ts';
 
 /** Less room than this in a block is a plan that cannot work. */
@@ -43,7 +43,6 @@ export class Sealer {
   readonly #startedMs: number;
   /** Every block is built in this one buffer; it is free again when its exchange ended. */
   readonly #buffer: Uint8Array;
-  #blockSeq = 0;
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -70,12 +69,14 @@ export class Sealer {
       .map(({ name }) => name);
   }
 
-  /** Seals `batch` as the next block of the run; needs `missing()` to be empty. */
-  seal(batch: Batch, outbox: Outbox, sourceState: SourceState): OutgoingBlock {
+  /**
+   * Seals `batch` as block `blockSeq`; an idle one says what `report` does, and that `nextSeq` is the next record.
+   * Needs `missing()` to be empty.
+   */
+  seal(batch: Batch, blockSeq: number, nextSeq: number, report: () => IdleReport): OutgoingBlock {
     const { engine, device, views, ttlSeconds, burnAtClaim } = this.#options;
     const recipients = this.#recipients();
-    const blockSeq = this.#blockSeq++;
-    const { plain, ...fields } = this.#content(batch, outbox, sourceState);
+    const { plain, ...fields } = contentOf(batch, nextSeq, report);
     sealBlock(engine, this.#buffer, {
       recipients,
       views,
@@ -98,47 +99,6 @@ export class Sealer {
     return route.recipients.map(({ did }) => directory.recipient(did)!);
   }
 
-  #content(
-    batch: Batch,
-    outbox: Outbox,
-    sourceState: SourceState,
-  ): { type: FrameType; firstRecord: number; recordCount: number; group: FileGroup; plain: Uint8Array } {
-    switch (batch.type) {
-      case 'records': {
-        const [first] = batch.records;
-        return {
-          type: 'records',
-          firstRecord: first!.seq,
-          recordCount: batch.records.length,
-          group: NO_GROUP,
-          plain: encodeRecords(batch.records),
-        };
-      }
-      case 'fileChunk': {
-        const { seq, chunk } = batch.record;
-        const { groupId: id, index, count, wholeSha256 } = chunk;
-        return {
-          type: 'fileChunk',
-          firstRecord: seq,
-          recordCount: 1,
-          group: { id, index, count, wholeSha256 },
-          plain: encodeFileChunk({ name: chunk.name, bytes: chunk.load() }),
-        };
-      }
-      case 'idle': {
-        const oldest = outbox.oldestMs;
-        const backlogAgeMs = oldest === null ? 0 : Math.max(0, this.#options.wallMs() - oldest);
-        return {
-          type: 'idle',
-          firstRecord: outbox.nextSeq,
-          recordCount: 0,
-          group: NO_GROUP,
-          plain: encodeIdle({ sourceState, backlogRecords: outbox.size, backlogAgeMs }),
-        };
-      }
-    }
-  }
-
   #fields(
     blockSeq: number,
   ): Omit<FrameFields, 'ackSeed' | 'codec' | 'plainBytes' | 'type' | 'firstRecord' | 'recordCount' | 'group'> {
@@ -156,5 +116,27 @@ export class Sealer {
       monotonicMs: Math.trunc(nowMs() - this.#startedMs),
       expiryMs: now + ttlSeconds * 1000,
     };
+  }
+}
+
+function contentOf(
+  batch: Batch,
+  nextSeq: number,
+  report: () => IdleReport,
+): { type: FrameType; firstRecord: number; recordCount: number; group: FileGroup; plain: Uint8Array } {
+  switch (batch.type) {
+    case 'records': {
+      const { length, 0: first } = batch.records;
+      const plain = encodeRecords(batch.records);
+      return { type: 'records', firstRecord: first!.seq, recordCount: length, group: NO_GROUP, plain };
+    }
+    case 'fileChunk': {
+      const { seq, group } = batch.record;
+      return { type: 'fileChunk', firstRecord: seq, recordCount: 1, group, plain: encodeFileChunk(batch.record) };
+    }
+    case 'idle': {
+      const plain = encodeIdle(report());
+      return { type: 'idle', firstRecord: nextSeq, recordCount: 0, group: NO_GROUP, plain };
+    }
   }
 }

@@ -9,7 +9,7 @@ import { equalBytes } from '../../protocol/bytes.ts';
 import { itemOf } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { didOf } from '../../protocol/identity.ts';
-import type { SourceState } from '../../protocol/payload.ts';
+import type { IdleReport, SourceState } from '../../protocol/payload.ts';
 import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
 import { toHex } from '../../protocol/text.ts';
@@ -18,7 +18,9 @@ import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
 import { type Clock, slots } from '../lib/slot-clock.ts';
-import type { Batch, Outbox } from './outbox.ts';
+import type { Admission } from './admission.ts';
+import type { Batch } from './batch.ts';
+import type { Outbox } from './outbox.ts';
 import type { OutgoingBlock, Sealer } from './sealer.ts';
 
 /** A block counts as lost this long after its time to live. */
@@ -29,6 +31,7 @@ export interface UplinkOptions {
   readonly relay: RelayClient;
   readonly membership: Membership;
   readonly directory: Directory;
+  readonly admission: Admission;
   readonly outbox: Outbox;
   readonly sealer: Sealer;
   readonly streamId: Uint8Array;
@@ -38,12 +41,14 @@ export interface UplinkOptions {
   readonly intervalMs: number;
   readonly ttlSeconds: number;
   readonly clock: Clock;
+  /** Wall time in ms, told to receivers and never decided by. */
+  readonly wallMs: () => number;
   /** What the source is doing now, told in idle blocks. */
   readonly sourceState: () => SourceState;
   /** Called with each problem met; the uplink goes on. */
   readonly onProblem: (problem: Problem) => void;
-  /** Called after each slot. */
-  readonly onSlot: () => void;
+  /** Called after each slot, with what went wrong in it. */
+  readonly onSlot: (problem: Problem | null) => void;
 }
 
 /** What a relay refuses for what the block is, rather than for how things stand at the moment. */
@@ -71,6 +76,8 @@ export interface UplinkCounters {
 
 export class Uplink {
   readonly counters: UplinkCounters = { blocks: 0, idleBlocks: 0, failedSlots: 0, receipts: 0, receiptsRefused: 0 };
+  /** When the relay took a block last, by the clock; undefined until it did. */
+  answeredMs: number | undefined;
   readonly #options: UplinkOptions;
   readonly #renewal: Renewal;
   /**
@@ -84,16 +91,20 @@ export class Uplink {
     this.#renewal = new Renewal(options.membership, () => options.recipients, options.onProblem);
   }
 
+  /** The next slot registers again: the credentials changed. */
+  renewSoon(): void {
+    this.#renewal.soon();
+  }
+
   /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { intervalMs, clock } = this.#options;
     for await (const _slot of slots(intervalMs, clock, signal)) {
-      await this.#slot();
-      this.#options.onSlot();
+      this.#options.onSlot(await this.#slot());
     }
   }
 
-  async #slot(): Promise<void> {
+  async #slot(): Promise<Problem | null> {
     const { outbox, clock, sealer } = this.#options;
     outbox.packExpired(clock.now());
     try {
@@ -102,11 +113,14 @@ export class Uplink {
       if (missing.length > 0)
         throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
       await this.#exchange();
+      outbox.settle();
+      return null;
     } catch (thrown) {
       const problem = asProblem(thrown);
       this.#renewal.noteRefusal(problem);
       this.counters.failedSlots += 1;
       this.#options.onProblem(problem);
+      return problem;
     }
   }
 
@@ -120,6 +134,7 @@ export class Uplink {
       throw thrown;
     });
     this.#pending = null;
+    this.answeredMs = clock.now();
     this.counters.blocks += 1;
     if (batch.type === 'idle') this.counters.idleBlocks += 1;
     const epoch = toHex(itemOf(items, 'epoch')?.epochId ?? new Uint8Array(0));
@@ -128,11 +143,27 @@ export class Uplink {
   }
 
   #sealNext(): PendingBlock {
-    const { outbox, sealer, sourceState } = this.#options;
+    const { admission, outbox, sealer } = this.#options;
+    admission.flush();
     const batch = outbox.nextBatch(sealer.room);
-    const block = sealer.seal(batch, outbox, sourceState());
-    outbox.markSent(block.blockSeq, batch);
-    return { batch, block };
+    const blockSeq = outbox.take(batch);
+    try {
+      return { batch, block: sealer.seal(batch, blockSeq, outbox.nextSeq, () => this.#report()) };
+    } catch (thrown) {
+      outbox.packAnew(blockSeq);
+      throw thrown;
+    }
+  }
+
+  /** What an idle block says. */
+  #report(): IdleReport {
+    const { outbox, sourceState, wallMs } = this.#options;
+    const oldest = outbox.oldestMs;
+    return {
+      sourceState: sourceState(),
+      backlogRecords: Math.min(outbox.size, 0xffff_ffff),
+      backlogAgeMs: oldest === null ? 0 : Math.max(0, Math.trunc(wallMs()) - oldest),
+    };
   }
 
   /**
@@ -156,7 +187,7 @@ export class Uplink {
       if (!equalBytes(receipt.senderDigest, membership.device.digest) || !equalBytes(receipt.streamId, streamId)) {
         throw new Problem('receipt-invalid', 'a delivery receipt is for another sender or stream');
       }
-      if (!equalBytes(receipt.run, run)) return; // of an earlier start: nothing of it is held any more
+      if (!equalBytes(receipt.run, run)) return; // of an earlier run: nothing of it is held any more
       outbox.confirm(receipt);
       this.counters.receipts += 1;
     } catch (thrown) {

@@ -7,7 +7,7 @@
  */
 import type { TLSSocket } from 'node:tls';
 import { ZONES, type Zone } from '../../../protocol/shapes.ts';
-import { connectPinned, type PinnedPeer } from '../../../tools/lib/pinned-tls.ts';
+import { connectPinned } from '../../../tools/lib/pinned-tls.ts';
 import { Corpus } from '../corpus.ts';
 import { Failures } from '../failures.ts';
 import type { FuzzOptions, Report } from '../fuzzer.ts';
@@ -19,15 +19,13 @@ import { mutateMessage, seedRequests } from './messages.ts';
 import type { RelayScene } from './relay-scene.ts';
 
 export const HTTP_TARGET = 'http';
-/** How many inputs it gets in comparison with the other targets: each costs a handshake. */
-export const HTTP_SHARE = 1;
 
 const LANES = 16;
 const ROUND = 320;
 const WARM_UP = 0.25;
-/** A connection that says nothing for so long has said all; then the client ends its half. */
+/** A connection that says nothing for so long, and owes no answer, has said all; then the client ends its half. */
 const QUIET_MS = 20;
-/** A relay that keeps a connection open for so long after that hangs. */
+/** A relay that keeps a connection open for so long hangs, unless the options say otherwise. */
 const CLOSE_MS = 20_000;
 const SLOW_MS = 1000;
 
@@ -44,19 +42,25 @@ export async function fuzzRelay(scene: RelayScene, options: FuzzOptions): Promis
   return run.finish(warm ?? heldNow());
 }
 
-/** What one connection gave for `input`, in the order of answers; refuses nothing. */
-export async function send(peer: PinnedPeer, input: Uint8Array): Promise<Buffer> {
-  const socket = await connectPinned(peer);
+/** What one connection to `zone` gave for `input`; throws `Broken` when the relay has not closed it after `limitMs`. */
+export async function send(
+  { running, waiting }: RelayScene,
+  zone: Zone,
+  input: Uint8Array,
+  limitMs = CLOSE_MS,
+): Promise<Buffer> {
+  const socket = await connectPinned(running.peer(zone));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let quiet: NodeJS.Timeout;
     const hang = setTimeout(() => {
+      clearTimeout(quiet);
       socket.destroy();
-      reject(new Broken(`the relay did not close within ${CLOSE_MS / 1000} s`));
-    }, CLOSE_MS);
+      reject(new Broken(`the relay did not close within ${limitMs / 1000} s`));
+    }, limitMs);
     const waitQuiet = (): void => {
       clearTimeout(quiet);
-      quiet = setTimeout(() => socket.end(), QUIET_MS);
+      quiet = setTimeout(() => (waiting.answerOwed(socket.localPort) ? waitQuiet() : socket.end()), QUIET_MS);
     };
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
@@ -80,6 +84,7 @@ function writeAll(socket: TLSSocket, input: Uint8Array, written: () => void): vo
 class HttpRun {
   inputs = 0;
   readonly #scene: RelayScene;
+  readonly #limitMs: number | undefined;
   readonly #random: Random;
   readonly #corpora: ReadonlyMap<Zone, Corpus>;
   readonly #failures = new Failures();
@@ -90,8 +95,9 @@ class HttpRun {
   #slow = 0;
   #slowestMs = 0;
 
-  constructor(scene: RelayScene, { seed }: FuzzOptions) {
+  constructor(scene: RelayScene, { seed, limitMs }: FuzzOptions) {
     this.#scene = scene;
+    this.#limitMs = limitMs;
     this.#random = new Random(`${seed} ${HTTP_TARGET}`);
     this.#corpora = new Map(ZONES.map((zone) => [zone, new Corpus(seedRequests(scene.site, zone))]));
   }
@@ -144,7 +150,7 @@ class HttpRun {
   async #attempt(zone: Zone, input: Uint8Array): Promise<void> {
     const before = performance.now();
     try {
-      const { said, fault } = readAnswers(await send(this.#scene.running.peer(zone), input));
+      const { said, fault } = readAnswers(await send(this.#scene, zone, input, this.#limitMs));
       const logged = this.#scene.takeFault();
       if (fault ?? logged) this.#failures.add('crash', fault ?? logged, input);
       this.#count(zone, input, said);

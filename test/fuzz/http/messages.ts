@@ -8,6 +8,7 @@ import type { Site, SiteDevice } from '../../fixtures/site.ts';
 import { bytesMutator } from '../mutate-bytes.ts';
 import type { Random } from '../random.ts';
 import type { Mutator } from '../target.ts';
+import { AUTHORIZATIONS, HEADERS, LENGTHS, METHODS, PATHS, TOKENS, VERSIONS } from './words.ts';
 
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
@@ -54,114 +55,6 @@ function message(method: string, path: string, device?: SiteDevice, type?: strin
   return concat(utf8(lines.join('\r\n') + END_OF_HEAD), body ?? new Uint8Array(0));
 }
 
-const METHODS = [
-  'GET',
-  'POST',
-  'DELETE',
-  'PUT',
-  'HEAD',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-  'PRI',
-  'QUERY',
-  'get',
-  'G@T',
-  '',
-];
-const PATHS = [
-  ...['*', '/', '//', '/v2', '/v2/', '/../etc', '/%', '/%00', '/%ff%fe', '/v2/did/%2e%2e', '/v2/status/', '?', '#', ''],
-  ...[
-    'http://other/health',
-    'relay:443',
-    '/health?x=1',
-    '/health#x',
-    '/health;x',
-    '/HEALTH',
-    '/v2/outbound/a?b=c',
-    '/é',
-  ],
-  ...['/v2/did/__proto__', '/v2/did/constructor', `/v2/status/${'0'.repeat(4000)}`, `/${'a/'.repeat(3000)}`],
-];
-const VERSIONS = ['HTTP/1.0', 'HTTP/1.1', 'HTTP/2.0', 'HTTP/0.9', 'HTTP/1.9', 'HTTP/11', 'http/1.1', 'HTTP/1.1 ', ''];
-const LENGTHS = [
-  '0',
-  '1',
-  '-1',
-  '+5',
-  '0x10',
-  '5, 5',
-  '5, 6',
-  ' 7 ',
-  '1e3',
-  '99999999999999999999',
-  '65536',
-  '32768',
-  'x',
-  '',
-];
-const HEADERS = [
-  ...['transfer-encoding: chunked', 'transfer-encoding: gzip, chunked', 'transfer-encoding: identity', 'te: trailers'],
-  ...['Transfer-Encoding : chunked', 'transfer-encoding:\tchunked', 'transfer-encoding: chunked, chunked'],
-  ...['expect: 100-continue', 'expect: nonsense', 'upgrade: h2c', 'upgrade: websocket\r\nconnection: upgrade'],
-  ...[
-    'connection: close',
-    'connection: keep-alive',
-    'connection: x, y',
-    'keep-alive: timeout=0',
-    'host: other',
-    'host:',
-  ],
-  ...[
-    'range: bytes=0-',
-    'range: bytes=1-0',
-    'range: bytes=999999999-',
-    'range: x',
-    'ghostpipe-session: 00',
-    'trailer: x',
-  ],
-  ...[
-    'authorization: Basic eDp5',
-    'authorization: Bearer',
-    `authorization: Bearer pgp_${'A'.repeat(43)}`,
-    'cookie: a=b',
-  ],
-  ...[
-    'content-type: text/plain',
-    'content-type: application/json; charset=utf-16',
-    'content-encoding: gzip',
-    ': x',
-    'x',
-  ],
-  ...[
-    'x: \u0000',
-    'x: \u00ff',
-    ' folded',
-    '\tfolded',
-    'x:\r y',
-    'accept: */*',
-    'accept-version: 9',
-    'content-length: 3',
-  ],
-  `x: ${'a'.repeat(9000)}`,
-  `x: ${'a'.repeat(1_048_576)}`,
-  Array.from({ length: 40 }, (_, i) => `x-${i}: y`).join('\r\n'),
-  Array.from({ length: 3000 }, (_, i) => `x-${i}: y`).join('\r\n'),
-];
-const TOKENS = [
-  '\r\n',
-  '\n',
-  '\r',
-  ': ',
-  ' ',
-  '\t',
-  '\u0000',
-  '0\r\n\r\n',
-  'ffffffff\r\n',
-  '-1\r\n',
-  'HTTP/1.1',
-  '\u0016\u0003\u0001',
-];
 const mutateBytes = bytesMutator(TOKENS);
 
 type HeadChange = (random: Random, lines: string[]) => string[];
@@ -171,10 +64,8 @@ const HEAD_CHANGES: readonly HeadChange[] = [
   requestLine((random, [method, , version]) => [method, random.pick(PATHS), version]),
   requestLine((random, [method, path]) => [method, path, random.pick(VERSIONS)]),
   (random, lines) => lines.filter((line) => !line.startsWith(random.pick(['host', 'content', 'authorization']))),
-  (random, lines) => [
-    ...lines.filter((line) => !line.startsWith('content-length')),
-    `content-length: ${random.pick(LENGTHS)}`,
-  ],
+  header('content-length', LENGTHS),
+  header('authorization', AUTHORIZATIONS),
   (random, lines) => [...lines, `content-length: ${random.pick(LENGTHS)}`],
   (random, [first = '', ...rest]) => [first, ...rest, random.pick(HEADERS)],
   (random, [first = '', ...rest]) => [first, random.pick(HEADERS), ...rest],
@@ -205,6 +96,11 @@ function changed(random: Random, input: Uint8Array, other: Uint8Array): Uint8Arr
 
 function requestLine(change: (random: Random, words: string[]) => (string | undefined)[]): HeadChange {
   return (random, [first = '', ...rest]) => [change(random, first.split(' ')).join(' '), ...rest];
+}
+
+/** Another value for a header. */
+function header(name: string, values: readonly string[]): HeadChange {
+  return (random, lines) => [...lines.filter((line) => !line.startsWith(name)), `${name}: ${random.pick(values)}`];
 }
 
 function withHead(random: Random, input: Uint8Array): Uint8Array {

@@ -7,6 +7,7 @@ import type { RelayClient } from '../../../tools/lib/relay-client.ts';
 import { openAs, type RunningRelay, runRelay, sealTo, sessionItem } from '../../fixtures/relay.ts';
 import { makeSite, type Site } from '../../fixtures/site.ts';
 import { Broken } from '../target.ts';
+import { Waiting } from './waiting.ts';
 
 /** More claims than there are slots: after so many a relay that is well gives a cover. */
 const MAX_CLAIMS = 32;
@@ -15,6 +16,7 @@ const BURN_WAITS = 200;
 export interface RelayScene {
   readonly site: Site;
   readonly running: RunningRelay;
+  readonly waiting: Waiting;
   /** The first line of the relay's log since the last call that speaks of a fault of the software. */
   takeFault(): string | null;
   /** Throws `Broken` unless a block still comes through and every slot is free after it. */
@@ -34,7 +36,8 @@ export async function openScene(folder: string): Promise<RelayScene> {
     config: { limits: { bodySeconds: 5 } },
   });
   let fault: string | null = null;
-  const ends: (() => unknown)[] = [];
+  const waiting = new Waiting();
+  const ends: (() => unknown)[] = [() => waiting.close()];
   const running = await runRelay({ teardown: (end) => void ends.push(end as () => unknown) }, site, {
     log: makeLog('warn', {
       write(line) {
@@ -48,6 +51,7 @@ export async function openScene(folder: string): Promise<RelayScene> {
   return {
     site,
     running,
+    waiting,
     takeFault() {
       const taken = fault;
       fault = null;

@@ -28,10 +28,10 @@ const FRONT_BYTES = headerBytes(2) + 300;
 
 export function blockTargets(): Target[] {
   return [
-    { name: 'block', share: 3, seeds: blocks(), mutate: mutateFront, run: runBlock },
-    { name: 'block-forged', share: 2, seeds: forgedFrames(), mutate, run: runForged },
-    { name: 'slot-record', share: 30, seeds: slotRecords(), mutate, run: runSlotRecord },
-    { name: 'keys', share: 3, seeds: [keyMaterial()], mutate, run: runKeys },
+    { name: 'block', seeds: blocks(), mutate: mutateFront, run: runBlock },
+    { name: 'block-forged', seeds: forgedFrames(), mutate, run: runForged },
+    { name: 'slot-record', seeds: slotRecords(), mutate, run: runSlotRecord },
+    { name: 'keys', seeds: [keyMaterial()], mutate, run: runKeys },
   ];
 }
 

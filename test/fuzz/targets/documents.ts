@@ -41,15 +41,14 @@ export function documentTargets(site: Site): Target[] {
   });
   const openStatement = (value: Json) => openKeyStatement(engine, value, device.did, device.signer.publicKeys, 1);
   return [
-    { name: 'json', share: 50, seeds: [site.rosterBytes, canonicalBytes(device.grant)], mutate, run: runJson },
+    { name: 'json', seeds: [site.rosterBytes, canonicalBytes(device.grant)], mutate, run: runJson },
     {
       name: 'texts',
-      share: 50,
       seeds: texts(device.did),
       mutate: bytesMutator(['did:paramant:', '1', '=']),
       run: runTexts,
     },
-    { name: 'identity', share: 20, seeds: [canonicalBytes(device.identity)], mutate, run: runIdentity(device.did) },
+    { name: 'identity', seeds: [canonicalBytes(device.identity)], mutate, run: runIdentity(device.did) },
     ...signed('grant', device.grant, GRANT.label, site.operator, (value) =>
       openDocument(engine, GRANT, value, () => operatorKeys),
     ),
@@ -77,8 +76,8 @@ function signed(
     openSigned(parseJson(input, LIMIT), label, signer, open);
   };
   return [
-    { name, share: 20, seeds: [canonicalBytes(document)], mutate, run: runBytes },
-    { name: `${name}-signed`, share: 4, seeds: [canonicalBytes(bodyOf(document))], mutate, run: runSigned },
+    { name, seeds: [canonicalBytes(document)], mutate, run: runBytes },
+    { name: `${name}-signed`, seeds: [canonicalBytes(bodyOf(document))], mutate, run: runSigned },
   ];
 }
 
@@ -90,7 +89,7 @@ function rosters(site: Site, trust: Parameters<typeof openRoster>[2]): Target[] 
     revocations: [{ did: didOf(new Uint8Array(32)), what: 'device' }],
   });
   const use = (document: Json): object => {
-    const roster = openRoster(engine, documentBytes(document), trust);
+    const roster = openRoster(engine, canonicalBytes(document), trust);
     for (const { from } of roster.routes) tolerate(() => routeOf(roster, from), 'not-routed');
     for (const { name } of roster.devices.slice(0, 4)) sendersTo(roster, name);
     return roster;
@@ -98,10 +97,9 @@ function rosters(site: Site, trust: Parameters<typeof openRoster>[2]): Target[] 
   const seeds = [site.rosterBytes, full];
   const bodies = seeds.map((bytes) => canonicalBytes(bodyOf(parseCanonical(bytes, ROSTER.limit))));
   return [
-    { name: 'roster', share: 20, seeds, mutate, run: (input) => void openRoster(engine, input, trust) },
+    { name: 'roster', seeds, mutate, run: (input) => void openRoster(engine, input, trust) },
     {
       name: 'roster-signed',
-      share: 4,
       seeds: bodies,
       mutate,
       run: (input) => openSigned(parseJson(input, ROSTER.limit), ROSTER.label, site.operator, use),
@@ -126,12 +124,11 @@ function registrations(site: Site): Target[] {
   return [
     {
       name: 'registration',
-      share: 20,
       seeds: [canonicalBytes(device.registration)],
       mutate,
       run: (input) => void open(parseJson(input, REGISTRATION_LIMIT)),
     },
-    { name: 'registration-signed', share: 2, seeds: [canonicalBytes(bodies)], mutate, run: runSigned },
+    { name: 'registration-signed', seeds: [canonicalBytes(bodies)], mutate, run: runSigned },
   ];
 }
 
@@ -146,20 +143,11 @@ function openSigned(body: Json, label: string, signer: SigningKey, open: (docume
 }
 
 function sign(body: Json, label: string, signer: SigningKey): Json {
-  const pair = signer.sign(label, engine.sha256(utf8(label), documentBytes(body)));
+  const pair = signer.sign(label, engine.sha256(utf8(label), canonicalBytes(body)));
   return {
     signed: body,
     signatures: { mldsa65: toBase64Url(pair.subarray(0, 3309)), ed25519: toBase64Url(pair.subarray(3309)) },
   };
-}
-
-/** Canonical bytes where there are any. */
-function documentBytes(value: Json): Uint8Array {
-  try {
-    return canonicalBytes(value);
-  } catch {
-    return utf8(JSON.stringify(value));
-  }
 }
 
 function bodyOf(document: Json): Json {

@@ -57,9 +57,9 @@ const stream = seed('stream').subarray(0, 16);
 export function fileTargets(site: Site, folder: string): Target[] {
   const config = relayConfig(site);
   return [
-    { name: 'config-yaml', share: 10, seeds: [utf8(stringify(config))], mutate: yamlMutator, run: runConfigFile },
-    { name: 'config', share: 50, seeds: [canonicalBytes(config)], mutate: jsonMutator, run: runConfig },
-    { name: 'environment', share: 20, seeds: [utf8('iot\nplk_x\n3000')], mutate: yamlMutator, run: runEnvironment },
+    { name: 'config-yaml', seeds: [utf8(stringify(config))], mutate: yamlMutator, run: runConfigFile },
+    { name: 'config', seeds: [canonicalBytes(config)], mutate: jsonMutator, run: runConfig },
+    { name: 'environment', seeds: [utf8('iot\nplk_x\n3000')], mutate: yamlMutator, run: runEnvironment },
     profileTarget(site, join(folder, 'profile')),
     ...enrolmentTargets(site, join(folder, 'device')),
     marksTarget(join(folder, 'marks')),
@@ -107,7 +107,6 @@ function profileTarget(site: Site, folder: string): Target {
   };
   return {
     name: 'profile-yaml',
-    share: 10,
     seeds: [utf8(stringify({ profiles: { iot: profile } }))],
     mutate: yamlMutator,
     run(input) {
@@ -131,7 +130,6 @@ function enrolmentTargets(site: Site, folder: string): Target[] {
     const place = inFolder(own, `${what}.json`);
     return {
       name: `${what}-file`,
-      share: 4,
       seeds: [canonicalBytes(content)],
       mutate: jsonMutator,
       run(input) {
@@ -147,7 +145,6 @@ function apiKeyTarget(folder: string, apiKey: string): Target {
   const place = inFolder(folder, 'api-key');
   return {
     name: 'api-key-file',
-    share: 10,
     seeds: [utf8(`${apiKey}\n`)],
     mutate: bytesMutator(),
     run(input) {
@@ -178,7 +175,6 @@ function marksTarget(folder: string): Target {
   };
   return {
     name: 'stream-marks',
-    share: 10,
     seeds: [canonicalBytes(mark)],
     mutate: jsonMutator,
     run(input) {
@@ -193,7 +189,6 @@ function runTarget(state: string): Target {
   const place = inFolder(join(state, 'sender'), path);
   return {
     name: 'run-state',
-    share: 4,
     seeds: [canonicalBytes({ v: 1, run: '0f'.repeat(16) })],
     mutate: jsonMutator,
     run(input) {
@@ -210,7 +205,6 @@ function peerTarget(site: Site, folder: string): Target {
   const answer = { identity, keyStatement, didDocument: didDocument(identity) };
   return {
     name: 'peer-answer',
-    share: 4,
     seeds: [canonicalBytes(answer)],
     mutate: jsonMutator,
     run(input) {

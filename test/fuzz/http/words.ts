@@ -1,0 +1,152 @@
+/** Words of HTTP that parsers stumble over. */
+
+/** Methods, and what is none. */
+export const METHODS: readonly string[] = [
+  'GET',
+  'POST',
+  'DELETE',
+  'PUT',
+  'HEAD',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+  'PRI',
+  'QUERY',
+  'get',
+  'G@T',
+  '',
+];
+
+/** Paths of this API that are nearly right, and what other servers stumble over. */
+export const PATHS: readonly string[] = [
+  '*',
+  '/',
+  '//',
+  '/v2',
+  '/v2/',
+  '/../etc',
+  '/%',
+  '/%00',
+  '/%ff%fe',
+  '/v2/did/%2e%2e',
+  '/v2/status/',
+  '?',
+  '#',
+  '',
+  'http://other/health',
+  'relay:443',
+  '/health?x=1',
+  '/health#x',
+  '/health;x',
+  '/HEALTH',
+  '/v2/outbound/a?b=c',
+  '/é',
+  '/v2/did/__proto__',
+  '/v2/did/constructor',
+  `/v2/status/${'0'.repeat(4000)}`,
+  `/${'a/'.repeat(3000)}`,
+];
+
+/** Versions of HTTP. */
+export const VERSIONS: readonly string[] = [
+  'HTTP/1.0',
+  'HTTP/1.1',
+  'HTTP/2.0',
+  'HTTP/0.9',
+  'HTTP/1.9',
+  'HTTP/11',
+  'http/1.1',
+  'HTTP/1.1 ',
+  '',
+];
+
+/** Values of `authorization` that no device has. */
+export const AUTHORIZATIONS: readonly string[] = [
+  'Basic eDp5',
+  'Bearer',
+  'Bearer ',
+  'bearer x',
+  `Bearer pgp_${'A'.repeat(43)}`,
+  'Bearer pgp_x',
+  '',
+];
+
+/** Values of `content-length`. */
+export const LENGTHS: readonly string[] = [
+  '0',
+  '1',
+  '-1',
+  '+5',
+  '0x10',
+  '5, 5',
+  '5, 6',
+  ' 7 ',
+  '1e3',
+  '99999999999999999999',
+  '65536',
+  '32768',
+  'x',
+  '',
+];
+
+/** Whole header lines, some of them many. */
+export const HEADERS: readonly string[] = [
+  'transfer-encoding: chunked',
+  'transfer-encoding: gzip, chunked',
+  'transfer-encoding: identity',
+  'te: trailers',
+  'Transfer-Encoding : chunked',
+  'transfer-encoding:\tchunked',
+  'transfer-encoding: chunked, chunked',
+  'expect: 100-continue',
+  'expect: nonsense',
+  'upgrade: h2c',
+  'upgrade: websocket\r\nconnection: upgrade',
+  'connection: close',
+  'connection: keep-alive',
+  'connection: x, y',
+  'keep-alive: timeout=0',
+  'host: other',
+  'host:',
+  'range: bytes=0-',
+  'range: bytes=1-0',
+  'range: bytes=999999999-',
+  'range: x',
+  'ghostpipe-session: 00',
+  'trailer: x',
+  `authorization: Bearer pgp_${'A'.repeat(43)}`,
+  'cookie: a=b',
+  'content-type: text/plain',
+  'content-type: application/json; charset=utf-16',
+  'content-encoding: gzip',
+  ': x',
+  'x',
+  'x: \u0000',
+  'x: \u00ff',
+  ' folded',
+  '\tfolded',
+  'x:\r y',
+  'accept: */*',
+  'accept-version: 9',
+  'content-length: 3',
+  `x: ${'a'.repeat(9000)}`,
+  `x: ${'a'.repeat(1_048_576)}`,
+  Array.from({ length: 40 }, (_, i) => `x-${i}: y`).join('\r\n'),
+  Array.from({ length: 3000 }, (_, i) => `x-${i}: y`).join('\r\n'),
+];
+
+/** Pieces that stand between the parts of a message. */
+export const TOKENS: readonly string[] = [
+  '\r\n',
+  '\n',
+  '\r',
+  ': ',
+  ' ',
+  '\t',
+  '\u0000',
+  '0\r\n\r\n',
+  'ffffffff\r\n',
+  '-1\r\n',
+  'HTTP/1.1',
+  '\u0016\u0003\u0001',
+];
