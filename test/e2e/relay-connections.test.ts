@@ -120,6 +120,15 @@ t.test('a listener that is full of the connections of devices takes no other', a
   t.same(await open([await silent(t, running, '127.0.0.2')]), [true]);
 });
 
+t.test('a relay that stops waits for no stranger', async (t) => {
+  const { running } = await start(t);
+  const strangers = [await silent(t, running, '127.0.0.2'), await idle(t, running)];
+  await running.relay.close();
+  t.same(await open(strangers), [false, false]);
+  const reasons = running.log.filter(({ msg }) => msg === 'no handshake').map(({ reason }) => String(reason));
+  t.notMatch(reasons.join(), /timeout/i, 'not until its handshake took too long');
+});
+
 t.test('what was dropped is counted', async (t) => {
   const { running } = await start(t);
   for (let i = 0; i < 5; i++) await idle(t, running);
