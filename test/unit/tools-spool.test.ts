@@ -49,6 +49,13 @@ t.test('an entry is read as it was written, and only where it was written', asyn
   t.strictSame(new SegmentCipher(engine, seedOf('key'), 8).scan(bytes).entries, [], 'not in another segment');
   t.strictSame(new SegmentCipher(engine, seedOf('other'), 7).scan(bytes).entries, [], 'not by another key');
   t.equal(cipher.scan(Buffer.concat([first, first])).entries.length, 1, 'not twice');
+  const rest = cipher.scan(Buffer.concat([second, first]), first.length);
+  t.match(rest, { entries: [{ ordinal: 1, end: bytes.length }], end: bytes.length + first.length });
+  t.strictSame(
+    rest.damage,
+    [{ from: bytes.length, to: bytes.length + first.length }],
+    'places are those of the segment',
+  );
 });
 
 t.test('a spool goes on where it was: run, numbers, blocks, what was released', async (t) => {
@@ -159,6 +166,31 @@ t.test('any damaged byte of a segment costs at most the entry that it stands in,
     }
   }
   t.ok(tries > 500, `${tries} bytes`);
+});
+
+t.test('of a segment that grew only the rest is read', async (t) => {
+  const folder = t.testdir();
+  const { spool, problems } = openSpool(folder);
+  take(spool, 'a');
+  t.ok(spool.at(0), 'it is in memory now');
+  const path = join(folder, segmentsIn(folder)[0]!);
+  const bytes = readFileSync(path);
+  bytes[40]! ^= 1;
+  writeFileSync(path, bytes);
+  take(spool, 'b', 'c');
+  t.strictSame(contents(spool), { 0: 'a', 1: 'b', 2: 'c' });
+  t.strictSame(problems, [], 'nobody looked at the first again');
+  const grown = readFileSync(path);
+  take(spool, 'd');
+  const again = readFileSync(path);
+  again[grown.length + 40]! ^= 1;
+  writeFileSync(path, again);
+  t.strictSame(contents(spool), { 0: 'a', 1: 'b', 2: 'c' });
+  t.match(problems, [{ code: 'spool-damaged' }], 'damage of the rest is named, once');
+  t.match(problems[0]?.detail, new RegExp(`damaged at ${grown.length}, 1 records lost`));
+  take(spool, 'e');
+  t.strictSame(contents(spool), { 0: 'a', 1: 'b', 2: 'c', 4: 'e' });
+  t.equal(problems.length, 1);
 });
 
 t.test('any damaged byte of one copy of the state changes nothing', async (t) => {

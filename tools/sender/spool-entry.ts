@@ -99,30 +99,32 @@ export class SegmentCipher {
     return out;
   }
 
-  /** Finds every entry of a segment that is whole. */
-  scan(bytes: Uint8Array): Scan {
+  /** Finds every entry that is whole in `bytes`, which stand in the segment from `offset` on. */
+  scan(bytes: Uint8Array, offset = 0): Scan {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const entries: LocatedEntry[] = [];
     const damage: { from: number; to: number }[] = [];
     let bad: number | null = null;
     for (let at = 0; at < bytes.length; ) {
-      const found = this.#open(bytes, at);
+      const found = this.#open(bytes, at, offset);
       if (found) {
-        if (bad !== null) damage.push({ from: bad, to: at });
+        if (bad !== null) damage.push({ from: offset + bad, to: offset + at });
         bad = null;
         entries.push(found);
-        at = found.end;
+        at = found.end - offset;
       } else {
         bad ??= at;
         const next = buffer.indexOf(MARKER, at + 1);
         at = next === -1 ? bytes.length : next;
       }
     }
-    if (bad === null || isTorn(bytes.subarray(bad))) return { entries, damage, end: bad ?? bytes.length };
-    return { entries, damage: [...damage, { from: bad, to: bytes.length }], end: bytes.length };
+    const end = offset + bytes.length;
+    if (bad === null) return { entries, damage, end };
+    if (isTorn(bytes.subarray(bad))) return { entries, damage, end: offset + bad };
+    return { entries, damage: [...damage, { from: offset + bad, to: end }], end };
   }
 
-  #open(bytes: Uint8Array, at: number): LocatedEntry | null {
+  #open(bytes: Uint8Array, at: number, offset: number): LocatedEntry | null {
     const head = headAt(bytes, at);
     if (!head || head.end > bytes.length) return null;
     const sealed = bytes.subarray(at, head.end);
@@ -130,8 +132,8 @@ export class SegmentCipher {
     const body = sealed.subarray(HEAD_BYTES, sealed.length - AEAD_TAG_BYTES);
     const tag = sealed.subarray(sealed.length - AEAD_TAG_BYTES);
     const plain = new Uint8Array(body.length);
-    if (!this.#engine.aeadOpen(this.#key, iv, this.#bound(sealed, at), body, tag, plain)) return null;
-    return { ordinal: head.ordinal, entry: parseEntry(plain), end: head.end };
+    if (!this.#engine.aeadOpen(this.#key, iv, this.#bound(sealed, offset + at), body, tag, plain)) return null;
+    return { ordinal: head.ordinal, entry: parseEntry(plain), end: offset + head.end };
   }
 
   /** What the tag covers besides the entry: its segment, its place, its length and its number. */

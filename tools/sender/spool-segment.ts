@@ -73,9 +73,12 @@ export class Segment {
     this.count = count;
   }
 
-  /** Everything whole in it, up to `size`. A file that is gone holds nothing; what the disk cannot read counts as damaged. */
-  scan(): Scan {
-    return this.#cipher.scan(readSectors(this.#path).subarray(0, this.size));
+  /**
+   * Everything whole in it between the offset `from` and `size`. A file that is gone holds nothing; what the disk cannot
+   * read counts as damaged.
+   */
+  scan(from = 0): Scan {
+    return this.#cipher.scan(readSectors(this.#path, from, this.size), from);
   }
 
   /** Cuts off what stands behind `size`: an entry that a crash broke off. */
@@ -100,13 +103,13 @@ export class Segment {
   }
 }
 
-/** The bytes of a file; zeros where the disk gives none. */
-function readSectors(path: string): Uint8Array {
+/** The bytes of a file from `from` to `to`, or its end; zeros where the disk gives none. */
+function readSectors(path: string, from: number, to: number): Uint8Array {
   if (!statSync(path, { throwIfNoEntry: false })) return new Uint8Array(0);
   const file = openSync(path, 'r');
   try {
-    const bytes = new Uint8Array(fstatSync(file).size);
-    for (let at = 0; at < bytes.length; ) at += readSome(file, bytes, at);
+    const bytes = new Uint8Array(Math.max(0, Math.min(to, fstatSync(file).size) - from));
+    for (let at = 0; at < bytes.length; ) at += readSome(file, bytes, at, from);
     return bytes;
   } finally {
     closeSync(file);
@@ -114,10 +117,10 @@ function readSectors(path: string): Uint8Array {
 }
 
 /** Reads on at `at`; where that fails, a sector; where that fails too, gives zeros. */
-function readSome(file: number, bytes: Uint8Array, at: number): number {
+function readSome(file: number, bytes: Uint8Array, at: number, from: number): number {
   for (const length of [bytes.length - at, Math.min(SECTOR_BYTES, bytes.length - at)]) {
     try {
-      return readSync(file, bytes, at, length, at) || length;
+      return readSync(file, bytes, at, length, from + at) || length;
     } catch {
       // the disk cannot read all of this piece
     }
