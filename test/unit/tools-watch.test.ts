@@ -211,6 +211,25 @@ t.test('a full spool lets files wait where they are', async (t) => {
   t.strictSame(sender.names(), ['waits']);
 });
 
+t.test('a delivered file that cannot be put away stays open, is not sent again, and goes when it can', async (t) => {
+  const { folder, open, put } = scene(t);
+  const sender = open();
+  rmSync(join(folder, '.sent'), { recursive: true });
+  put('.sent', 'a file where the folder should be');
+  put('report.csv', 'x');
+  await sender.look();
+  t.equal(deliver(sender).length, 1);
+  t.match(sender.problems, [{ code: 'file-not-sent', detail: /report\.csv was delivered and cannot be put away/ }]);
+  t.match(sender.files.counters, { filesDelivered: 0, filesFailed: 0 });
+  await sender.look();
+  t.equal(sender.outbox.nextBatch(ROOM).type, 'idle', 'it is not taken anew');
+  rmSync(join(folder, '.sent'));
+  mkdirSync(join(folder, '.sent'));
+  sender.outbox.settle();
+  t.strictSame(readdirSync(join(folder, '.sent')), ['report.csv']);
+  t.match(sender.files.counters, { filesDelivered: 1 });
+});
+
 t.test('a file that a receiver refuses, or that is sent once and not confirmed, is put aside whole', async (t) => {
   for (const once of [false, true]) {
     const { folder, open, put } = scene(t, { once });
