@@ -95,6 +95,10 @@ t.test('answers that the protocol does not allow cost a slot and no reading', as
       code: 'relay-answer-invalid',
       lies: { inbound: () => ({ status: 400, body: Buffer.from('{"code":"toString","detail":"\u001b[2J"}') }) },
     },
+    'a refusal that only the sender itself can come to': {
+      code: 'relay-answer-invalid',
+      lies: { inbound: () => ({ status: 400, body: Buffer.from('{"code":"spool-older"}') }) },
+    },
   };
   await each(answers, async (name, { code, lies }) => {
     const stage = await scene(t, () => lies);

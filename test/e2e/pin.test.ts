@@ -124,6 +124,20 @@ t.test('so is one that never answers the handshake', async (t) => {
   await t.rejects(client.health(), { code: 'relay-unreachable', detail: /no answer in 0.05 s/ });
 });
 
+t.test('so is one that answers it a byte at a time', async (t) => {
+  const port = await listen(
+    t,
+    createServer((socket) => {
+      socket.on('error', () => {}).write(Uint8Array.of(22, 3, 3, 0x40, 0)); // the head of a record of 16 KiB
+      const drip = setInterval(() => socket.write(Uint8Array.of(2)), 10);
+      socket.once('close', () => clearInterval(drip));
+    }),
+  );
+  const client = new RelayClient({ url: `https://127.0.0.1:${port}`, pins: [OTHER_PIN], idleTimeoutMs: 200 });
+  t.teardown(() => client.close());
+  await t.rejects(client.health(), { code: 'relay-unreachable', detail: /no answer in 0.2 s/ });
+});
+
 t.test('a client waits less than its interval, but not less than 5 s nor more than 30 s', async (t) => {
   t.equal(idleTimeoutFor(15_000), 12_000);
   t.equal(idleTimeoutFor(100), 5_000);

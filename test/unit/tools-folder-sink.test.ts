@@ -101,7 +101,10 @@ t.test('a file that is not what was announced goes to the quarantine, and its ch
   const [first, second] = chunks(['one,', 'two'], { sha256: seedOf('other'), name: '../x' });
   await sink.commitChunk(first!);
   await t.rejects(sink.commitChunk(second!), { name: 'SinkRefusal', message: /SHA-256 differs/ });
-  t.strictSame(refused, ['plc-A1-__x']);
+  t.strictSame(refused, ['plc-A1-.._x']);
+  const [long] = chunks(['one'], { sha256: seedOf('other'), name: 'n'.repeat(300), id: 'long' });
+  await t.rejects(sink.commitChunk(long!), { name: 'SinkRefusal' });
+  t.equal(refused[1]!.length, 200, 'a file system takes the name');
   t.strictSame(readdirSync(join(root, '.incoming')), []);
 });
 
@@ -193,6 +196,14 @@ t.test('a journal that a crash tore names nothing', async (t) => {
   t.equal(await folderSink(join(root, 'out')).commitRecords(batch('a', 'b')), 1);
   const names = readdirSync(join(root, 'out', 'plc-A1', 'readings')).sort();
   t.strictSame(names, [`${recordId(batch('a'), 0)}.jsonl`, `${recordId(batch('a'), 1)}.jsonl`], 'only what is new');
+});
+
+t.test('an output folder whose name takes more bytes than letters does not keep the next start away', async (t) => {
+  const root = join(t.testdir(), 'größe-Ωµ');
+  const sink = folderSink(root);
+  await sink.commitRecords(batch('a'));
+  await sink.close();
+  t.equal(await folderSink(root).commitRecords(batch('a')), 0, 'and the journal is understood');
 });
 
 t.test('two senders with one group id do not meet', async (t) => {

@@ -99,6 +99,20 @@ t.test('figures are served on loopback only', async (t) => {
   t.equal(await text(), expected(5));
 });
 
+t.test('a figure that cannot be read is an answer, not the end of the client', async (t) => {
+  const endpoint = await serveMetrics('sender', '0', {
+    backlog: {
+      kind: 'gauge',
+      help: 'Records held.',
+      read: () => {
+        throw new Error('the disk');
+      },
+    },
+  });
+  t.teardown(() => endpoint.close());
+  t.equal((await fetch(endpoint.url)).status, 500);
+});
+
 t.test('a kind of notice is said once a minute', async (t) => {
   let now = 0;
   const said: string[] = [];

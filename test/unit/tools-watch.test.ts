@@ -68,6 +68,26 @@ t.test('a delivered file moves away or is deleted; one of its name that comes la
   t.strictSame(readdirSync(two.folder).sort(), ['.quarantine', '.sent']);
 });
 
+t.test('nothing moves out of the folder, whoever put a link where delivered files go', async (t) => {
+  const { folder, open, put } = scene(t);
+  const one = open();
+  const elsewhere = join(folder, '..', 'elsewhere');
+  mkdirSync(elsewhere);
+  for (const name of ['.sent', '.quarantine']) {
+    rmSync(join(folder, name), { recursive: true });
+    symlinkSync(elsewhere, join(folder, name));
+  }
+  put('report.csv');
+  await one.look();
+  deliver(one);
+  t.match(one.problems.at(-1), { code: 'file-not-sent', detail: /report.csv was delivered and cannot be put away/ });
+  t.strictSame(readdirSync(elsewhere), []);
+  t.ok(existsSync(join(folder, 'report.csv')));
+  rmSync(join(folder, '.sent'));
+  one.outbox.settle();
+  t.strictSame(readdirSync(join(folder, '.sent')), ['report.csv'], 'mended, it goes where it belongs');
+});
+
 t.test('killed between any two steps: the same group goes on, nothing is sent twice', async (t) => {
   const { folder, open, put } = scene(t);
   put('big', 'x'.repeat(4000));

@@ -45,7 +45,10 @@ export async function serveMetrics(tool: string, address: string, figures: Figur
       response.writeHead(404).end();
       return;
     }
-    registry.metrics().then((text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text));
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      () => response.writeHead(500).end(), // a figure that cannot be read now, as of a disk, stops nothing
+    );
   });
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {

@@ -54,20 +54,20 @@ export function connectPinned(peer: PinnedPeer, patienceMs = CONNECT_TIMEOUT_MS)
       ALPNProtocols: ['http/1.1'],
     });
     const refuse = (problem: Problem): void => {
+      clearTimeout(timer);
       socket.destroy();
       reject(problem);
     };
     const onTimeout = (): void => refuse(unreachable(peer, `no answer in ${patienceMs / 1000} s`));
     const onError = (error: Error): void => refuse(connectProblem(peer, error));
-    socket.setTimeout(patienceMs, onTimeout);
+    const timer = setTimeout(onTimeout, patienceMs); // not of the socket: that one begins anew with each byte
     socket.on('error', onError);
     socket.once('secureConnect', () => {
       const actual = pinOf(socket.getPeerX509Certificate()!.publicKey.export({ format: 'der', type: 'spki' }));
       if (!peer.pins.includes(actual)) {
         return refuse(new Problem('pin-mismatch', `the peer's key is ${actual}, expected ${peer.pins.join(' or ')}`));
       }
-      socket.setTimeout(0);
-      socket.off('timeout', onTimeout);
+      clearTimeout(timer);
       socket.off('error', onError);
       resolve(socket);
     });

@@ -249,6 +249,7 @@ function problemFields(body: Uint8Array): { code?: ProblemCode; detail: string }
   try {
     const { code, detail } = parseJson(body, JSON_LIMIT) as { code?: unknown; detail?: unknown };
     if (typeof code !== 'string' || !Object.hasOwn(PROBLEMS, code)) return { detail: '' };
+    if (PROBLEMS[code as ProblemCode].status === 0) return { detail: '' }; // what only this host can know
     return { code: code as ProblemCode, detail: printable(typeof detail === 'string' ? detail : code) };
   } catch {
     return { detail: '' };

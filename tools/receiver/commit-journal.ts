@@ -32,7 +32,8 @@ export class CommitJournal {
 
   /** Makes durable that `path` is being written. Refuses `sink-failed`. */
   begin(path: string): void {
-    const line = Buffer.from(JSON.stringify({ path }).padEnd(LINE_BYTES));
+    const line = Buffer.alloc(LINE_BYTES, ' ');
+    line.write(JSON.stringify({ path }));
     try {
       this.#file ??= openDurable(this.#path);
       for (let at = 0; at < line.length; ) at += writeSync(this.#file, line, at, line.length - at, at);

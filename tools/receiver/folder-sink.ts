@@ -101,7 +101,7 @@ export class FolderSink implements Sink {
   async #deliver(file: IncomingFile, { group, sender, name }: ChunkDelivery): Promise<void> {
     const joined = await file.join(group, this.#options.onProgress);
     if (joined === null) {
-      this.#options.quarantine(file.data, `${safeName(sender)}-${safeName(name)}`);
+      this.#options.quarantine(file.data, safeName(`${sender}-${name}`));
       file.remove();
       throw new SinkRefusal(`the file ${safeName(name)} is not what its chunks say: SHA-256 differs`);
     }

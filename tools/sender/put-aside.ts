@@ -1,9 +1,10 @@
 /** Moves a file into a folder beside it, under its own name or one that is free. Never replaces a file. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { MAX_NAME_BYTES } from '../../protocol/payload.ts';
 import { syncPath } from '../lib/files.ts';
 
 const SLASH = Buffer.from('/');
+const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** The last part of a path. */
 export function nameIn(path: Uint8Array): Buffer {
@@ -13,7 +14,8 @@ export function nameIn(path: Uint8Array): Buffer {
 
 /**
  * Moves `path` into `folder` beside it, or deletes it with null. `tag` is put behind the name when that is taken.
- * Durable when it returns; throws what the file system says.
+ * Durable when it returns; throws what the file system says, and for a `folder` that is a link: whoever may write
+ * beside `path` must not choose where files go.
  */
 export function putAside(path: Uint8Array, folder: string | null, tag: string): void {
   const from = Buffer.from(path);
@@ -22,11 +24,20 @@ export function putAside(path: Uint8Array, folder: string | null, tag: string): 
   if (folder === null) {
     rmSync(from, { force: true });
   } else {
-    const target = Buffer.concat([parent, Buffer.from(`${folder}/`)]);
-    mkdirSync(target, { recursive: true });
-    renameSync(from, Buffer.concat([target, freeName(target, name, tag)]));
+    moveInto(Buffer.concat([parent, Buffer.from(folder)]), from, name, tag);
   }
   syncPath(parent);
+}
+
+function moveInto(folder: Buffer, from: Buffer, name: Buffer, tag: string): void {
+  mkdirSync(folder, { recursive: true });
+  const open = openSync(folder, OPEN_FOLDER);
+  try {
+    const target = Buffer.from(`/proc/self/fd/${open}/`); // the folder that was opened, whatever its path says by now
+    renameSync(from, Buffer.concat([target, freeName(target, name, tag)]));
+  } finally {
+    closeSync(open);
+  }
 }
 
 function freeName(folder: Buffer, name: Buffer, tag: string): Buffer {
