@@ -1,4 +1,5 @@
 /** The sender as a service: what it tells a service manager, its figures, a new key by SIGHUP, --check, its rhythm. */
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -15,6 +16,12 @@ import { seedOf } from '../fixtures/site.ts';
 
 t.setTimeout(120_000);
 
+/** Whether anything was written to the spool in `folder`. */
+function hasSegment(folder: string): boolean {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.some((name) => /segment-/.test(name) && statSync(join(folder, name)).size > 0);
+}
+
 t.test('a service manager hears READY before the relay is there, signs of life, and STOPPING', async (t) => {
   const plant = await makePlant(t);
   await plant.stopRelay();
@@ -30,6 +37,25 @@ t.test('a service manager hears READY before the relay is there, signs of life, 
   sender.child.kill('SIGTERM');
   await endsWith(t, sender, 0);
   await manager.heard(/^STOPPING=1/);
+});
+
+t.test('readings are taken while the relay is away, also over a kill', async (t) => {
+  const plant = await makePlant(t);
+  await plant.stopRelay();
+  const folder = plant.path('spool');
+  const sender = plant.sender(['--stdin', '--spool', folder]);
+  await until('the sender waits', () => sender.stderr().includes('[relay-unreachable]'));
+  feed(sender, readings(5));
+  await until('the readings stand in the spool', () => hasSegment(folder), sender.stderr);
+  sender.child.kill('SIGKILL');
+  await sender.ended;
+  await plant.startRelay();
+  const receiver = plant.receiver([]);
+  const next = plant.sender(['--stdin', '--spool', folder]);
+  next.child.stdin!.end('last\n');
+  await until('the readings', () => receiver.stdout().includes('last'), next.stderr);
+  await endsWith(t, next, 0);
+  t.strictSame(linesOf(receiver.stdout()), [...readings(5), 'last']);
 });
 
 t.test('a new API key by SIGHUP costs no slot and no reading; figures tell', async (t) => {

@@ -1,5 +1,6 @@
 /** What may come in: takes readings and files into the spool, and says what happens when there is no room. */
 import { asProblem, Problem } from '../../protocol/problem.ts';
+import { RangeSet } from '../../protocol/ranges.ts';
 import type { Outbox } from './outbox.ts';
 import type { Spool } from './spool.ts';
 import type { FileEntry } from './spool-entry.ts';
@@ -13,7 +14,6 @@ const FLUSH_BYTES = 262_144;
 
 export interface AdmissionOptions {
   readonly spool: Spool;
-  readonly outbox: Outbox;
   readonly overflow: Overflow;
   readonly onProblem: (problem: Problem) => void;
 }
@@ -22,11 +22,18 @@ export class Admission {
   /** Records taken in, and readings turned away, since the start of this process. */
   readonly counters = { records: 0, turnedAway: 0 };
   readonly #options: AdmissionOptions;
+  /** Null until the sender knows for whom records are: they stand in the spool then, where an outbox finds them. */
+  #outbox: Outbox | null = null;
   /** Why the spool could not be written; null when it could. */
   #failure: Problem | null = null;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+  }
+
+  /** Hands on what the spool takes, from now on; `outbox` has found there what it took before. */
+  deliverTo(outbox: Outbox): void {
+    this.#outbox = outbox;
   }
 
   /** Why there is no room; null when there is. */
@@ -72,9 +79,9 @@ export class Admission {
 
   /** Writes what was taken in. A disk that cannot be written is told of, and tried again with the next call. */
   flush(): void {
-    const { spool, outbox, onProblem } = this.#options;
+    const { spool, onProblem } = this.#options;
     try {
-      do for (const placed of spool.flush()) outbox.add(placed);
+      do for (const placed of spool.flush()) this.#outbox?.add(placed);
       while (spool.pending.count > 0);
       this.#failure = null;
     } catch (thrown) {
@@ -85,12 +92,12 @@ export class Admission {
 
   /** Lets go of the oldest readings until there is room; false when that is not the policy or there are none. */
   #makeRoom(): boolean {
-    const { spool, outbox, overflow, onProblem } = this.#options;
+    const { spool, overflow, onProblem } = this.#options;
     for (let obstacle = this.obstacle; obstacle; obstacle = this.obstacle) {
       onProblem(obstacle);
       const dropped = overflow === 'drop-oldest' ? this.#dropOldest() : null;
       if (!dropped) return false;
-      outbox.drop(dropped);
+      this.#outbox?.drop(dropped);
       if (spool.pending.count > 0) this.flush();
       else this.#failure = null;
     }
@@ -98,9 +105,9 @@ export class Admission {
   }
 
   #dropOldest(): ReturnType<Spool['dropOldest']> {
-    const { spool, outbox, onProblem } = this.#options;
+    const { spool, onProblem } = this.#options;
     try {
-      return spool.dropOldest(outbox.inFlight);
+      return spool.dropOldest(this.#outbox?.inFlight ?? new RangeSet());
     } catch (thrown) {
       onProblem(asProblem(thrown));
       return null;

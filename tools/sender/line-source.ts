@@ -16,6 +16,20 @@ export interface LineSourceOptions {
   readonly onProblem: (problem: Problem) => void;
 }
 
+/** Lines that are being read; `done` gives how many were too long to take. */
+export interface LineReading {
+  readonly done: Promise<number>;
+  end(): void;
+}
+
+/** Begins to read lines, until `signal` aborts or `end` is called. Whoever waits for `done` hears of a failure. */
+export function startLines(input: Readable, options: LineSourceOptions, signal: AbortSignal): LineReading {
+  const end = new AbortController();
+  const done = readLines(input, options, AbortSignal.any([signal, end.signal]));
+  done.catch(() => {});
+  return { done, end: () => end.abort() };
+}
+
 /** Takes in every line of `input` until it ends or `signal` aborts. Gives how many lines were too long to take. */
 export async function readLines(input: Readable, options: LineSourceOptions, signal: AbortSignal): Promise<number> {
   const splitter = new LineSplitter(options);

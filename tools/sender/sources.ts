@@ -1,19 +1,18 @@
 /** Where a sender's records come from: lines of standard input, named files, a watched folder. */
 import { lstatSync } from 'node:fs';
-import type { Readable } from 'node:stream';
-import { MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, type SourceState } from '../../protocol/payload.ts';
+import type { SourceState } from '../../protocol/payload.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { type FileSourceOptions, takeFiles } from './file-source.ts';
-import { readLines } from './line-source.ts';
+import type { LineReading } from './line-source.ts';
 import type { SenderOptions } from './options.ts';
 import { WatchFolder } from './watch-folder.ts';
 
 export interface SourcesOptions extends Omit<FileSourceOptions, 'after'> {
   readonly given: SenderOptions;
-  readonly input: Readable;
+  /** Standard input, when it is a source: it may have begun before the others. */
+  readonly lines: LineReading | null;
   /** Time between two looks at a watched folder. */
   readonly intervalMs: number;
-  readonly wallMs: () => number;
 }
 
 /** What sources could not take, since the start of this process. */
@@ -36,7 +35,7 @@ export class Sources {
   /** Begins to read; ends when `signal` aborts. Refuses `file-invalid` for what is not there. */
   constructor(options: SourcesOptions, signal: AbortSignal) {
     this.#options = options;
-    const { given } = options;
+    const { given, lines } = options;
     for (const path of given.files) requireFile(path);
     const watch =
       given.watch === undefined
@@ -44,7 +43,7 @@ export class Sources {
         : new WatchFolder({ ...options, folder: given.watch, after: given.after, settleMs: given.settleMs });
     const stop = AbortSignal.any([signal, this.#end.signal]);
     const reading: Promise<void>[] = [];
-    if (given.stdin) reading.push(this.#lines(stop));
+    if (lines) reading.push(this.#lines(lines));
     if (given.files.length > 0) reading.push(this.#files(stop));
     if (watch) reading.push(this.#watch(watch, stop));
     this.#running = Promise.all(reading).then(
@@ -66,13 +65,12 @@ export class Sources {
   /** Ends the reading. */
   async finish(): Promise<void> {
     this.#end.abort();
+    this.#options.lines?.end();
     await this.#running;
   }
 
-  async #lines(signal: AbortSignal): Promise<void> {
-    const { room, input } = this.#options;
-    const maxLineBytes = Math.min(MAX_RECORD_BYTES, room - RECORD_OVERHEAD_BYTES);
-    this.counters.tooLong = await readLines(input, { ...this.#options, maxLineBytes }, signal);
+  async #lines(lines: LineReading): Promise<void> {
+    this.counters.tooLong = await lines.done;
   }
 
   async #files(signal: AbortSignal): Promise<void> {
