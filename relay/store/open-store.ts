@@ -33,7 +33,7 @@ export async function openStore(
   if (kind === 'slab')
     return { store: new Slab(slots, blockBytes), adopted: [], ended: [], epoch: newEpoch, close() {} };
   requireRamFolder(config.path);
-  const unlock = await lockFolder(config.path);
+  const unlock = lockFolder(config.path);
   try {
     const store = new TmpfsStore({ folder: config.path, slots, blockBytes, bootId: readBootId(), newEpoch, onFinding });
     const close = () => {

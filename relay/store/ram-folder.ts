@@ -1,12 +1,14 @@
 /** A folder that blocks may be put into: in memory, private, and of one relay at a time. */
-import { lstatSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
-import net from 'node:net';
+import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Problem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
 import { BOOT_ID_BYTES } from './slot-record.ts';
 
 /** statfs(2) types of file systems in memory: tmpfs, ramfs. */
 const RAM_TYPES = [0x01021994, 0x858458f6];
+const SQLITE_BUSY = 5;
 
 /**
  * Makes sure that `path` is a private folder in memory and swap is off; makes the folder when only it is missing.
@@ -31,18 +33,23 @@ export function requireRamFolder(path: string, swapsFile = '/proc/swaps'): void 
 }
 
 /**
- * Keeps other relays of this machine away from the folder until the returned function is called, or the process ends
- * in whatever way. Refuses `store-in-use`.
+ * Keeps other relays away from the folder, by its file `lock`, until the returned function is called, or the process
+ * ends in whatever way. Refuses `store-in-use` and `store-failed`.
  */
-export async function lockFolder(path: string): Promise<() => void> {
-  const { dev, ino } = lstatSync(path);
-  // A socket without a file (unix(7), abstract): the kernel lets go of its name when the process dies.
-  const holder = net.createServer().unref();
-  await new Promise<void>((resolve, reject) => {
-    holder.once('error', () => reject(new Problem('store-in-use', `another relay uses ${path}`)));
-    holder.listen(`\0ghostpipe-store-${dev}-${ino}`, resolve);
-  });
-  return () => void holder.close();
+export function lockFolder(path: string): () => void {
+  const file = join(path, 'lock');
+  let holder: DatabaseSync | undefined;
+  try {
+    makeFile(file);
+    holder = new DatabaseSync(file); // an empty one, for its lock: Node has no other lock of files (fcntl(2))
+    holder.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+  } catch (thrown) {
+    holder?.close();
+    const { errcode, code, message } = thrown as NodeJS.ErrnoException & { errcode?: number };
+    if (errcode === SQLITE_BUSY) throw new Problem('store-in-use', `another relay uses ${path}`);
+    throw new Problem('store-failed', `${file} cannot be locked (${errcode === undefined ? code : message})`);
+  }
+  return () => holder.close();
 }
 
 /** The 16 bytes that name this boot of the machine. */
@@ -60,4 +67,13 @@ function folderAt(path: string) {
   const folder = lstatSync(path);
   if (!folder.isDirectory()) throw new Problem('store-failed', `${path} is no folder`);
   return folder;
+}
+
+/** Of mode 600: who could open it could lock it. */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+  }
 }

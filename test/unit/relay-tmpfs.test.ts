@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmdirSync, statfsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { didOf } from '../../protocol/identity.ts';
@@ -206,9 +206,13 @@ t.test('a folder for blocks is in memory, private, without swap, and of one rela
   if (disk) t.throws(() => requireRamFolder(directory, none), { code: 'store-not-ram' });
   t.throws(() => requireRamFolder(none, none), { code: 'store-failed', detail: /no folder/ });
   t.throws(() => requireRamFolder(join(directory, 'a', 'b'), none), { code: 'store-failed', detail: /ENOENT/ });
-  const unlock = await lockFolder(directory);
-  await t.rejects(lockFolder(directory), { code: 'store-in-use' });
+  const unlock = lockFolder(directory);
+  t.throws(() => lockFolder(directory), { code: 'store-in-use' });
+  t.equal(statSync(join(directory, 'lock')).mode & 0o777, 0o600, 'nobody else can hold it');
+  t.notMatch(readFileSync('/proc/net/unix', 'utf8'), 'ghostpipe-store', 'nor a name that stands for it');
   unlock();
+  lockFolder(directory)();
+  t.throws(() => lockFolder(none), { code: 'store-failed', detail: /ENOTDIR/ });
   t.equal(readBootId().length, 16);
   if (!existsSync('/dev/shm') || statfsSync('/dev/shm').type !== 0x01021994) {
     return t.not(process.getuid?.(), 0, 'the rest needs a tmpfs at /dev/shm');

@@ -39,7 +39,7 @@ export class ExecSink implements Sink {
   /** In a process group of its own: Ctrl-C is for the receiver, which lets the command end. */
   #run(input: string, sender: string): Promise<number | string> {
     return new Promise((resolve, reject) => {
-      const { GHOSTPIPE_KEY: _secret, ...environment } = process.env;
+      const { GHOSTPIPE_KEY: _secret, NODE_COMPILE_CACHE: _own, ...environment } = process.env;
       const child = spawn('/bin/sh', ['-c', this.#command], {
         stdio: ['pipe', 'inherit', 'inherit'],
         detached: true,

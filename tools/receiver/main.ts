@@ -62,7 +62,7 @@ async function receive(args: Arguments, engine: Engine): Promise<number> {
   process.stdout.on('error', onReaderGone);
   let unlock = (): void => {};
   try {
-    unlock = await lockFolder(client.state); // two would overwrite each other's marks
+    unlock = lockFolder(client.state); // two would overwrite each other's marks
     await run(args, client, stop);
     return readerGone || stop.forced.aborted ? EXIT.failed : EXIT.ok;
   } finally {

@@ -49,7 +49,7 @@ async function send(args: Arguments, engine: Engine): Promise<number> {
   stop.forced.addEventListener('abort', () => client.relay.close()); // also ends what is under way
   const base = given.spool ?? join(client.state, 'spool');
   const folder = spoolFolder(engine, base, client.enrolment.device.digest, given.to);
-  const unlock = await lockFolder(folder);
+  const unlock = lockFolder(folder);
   let fatal: Problem | undefined;
   const onProblem = (problem: Problem): void => {
     notices.problem(problem);
