@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DEFAULT_BLOCK_BYTES } from '../protocol/block.ts';
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
+import { ToolProcess } from '../tools/ghostpipe/tool-process.ts';
 import { connectPinned, type PinnedPeer } from '../tools/lib/pinned-tls.ts';
 import { type Figures, judge, type PartResult, quantile, round } from './figures.ts';
 import { cpuPerGB, exchange, type Measured, oneWay, type Target, together } from './load.ts';
@@ -40,6 +41,7 @@ export async function benchRelay({ quick, asked }: RelayBenchOptions): Promise<P
   const plan = Object.entries(quick ? QUICK_PLAN : PLAN).map(([clients, blocks]) => [Number(clients), blocks] as const);
   const blockBytes = DEFAULT_BLOCK_BYTES;
   const unpacked = unpackTrixie(CACHE, NGINX_PACKAGES);
+  await new ToolProcess(['relay', '--version'], { onLine: () => {} }).exited; // so that what is compiled is kept, as by any earlier start
   const relay = await startRelayTarget(engine, { clients: MOST_CLIENTS, slots: SLOTS, blockBytes });
   try {
     const ours = await negotiated(relay.peer);
