@@ -13,6 +13,9 @@ import type { RosterStore } from './roster-store.ts';
 /** Most receipts held; the ones longest not renewed go first, and come again with the receiver's next block. */
 export const MAX_RECEIPTS = 4096;
 
+/** Most receipts of one receiver for one sender, so that made-up streams push out nothing of others. */
+export const RECEIPTS_PER_PAIR = 16;
+
 interface Held {
   readonly sender: string;
   readonly serial: number;
@@ -22,14 +25,17 @@ interface Held {
 export class Receipts {
   readonly #engine: Engine;
   readonly #roster: RosterStore;
+  readonly #most: number;
   /** By stream and receiver; the one longest not renewed first. */
   readonly #held = new Map<string, Held>();
   /** For each sender the keys of its receipts; the one longest not handed out first. */
   readonly #ofSender = new Map<string, Set<string>>();
 
-  constructor(engine: Engine, roster: RosterStore) {
+  /** Holds at most `most` receipts. */
+  constructor(engine: Engine, roster: RosterStore, most: number = MAX_RECEIPTS) {
     this.#engine = engine;
     this.#roster = roster;
+    this.#most = most;
   }
 
   /**
@@ -48,10 +54,11 @@ export class Receipts {
     const before = this.#held.get(key);
     if (before && before.serial >= receipt.serial) return;
     if (before) this.#drop(key, before);
+    else this.#makeRoom(sender, author);
     this.#held.set(key, { sender, serial: receipt.serial, bytes: new Uint8Array(bytes) });
     this.#ofSender.set(sender, (this.#ofSender.get(sender) ?? new Set()).add(key));
     const oldest = this.#held.entries().next().value!;
-    if (this.#held.size > MAX_RECEIPTS) this.#drop(...oldest);
+    if (this.#held.size > this.#most) this.#drop(...oldest);
   }
 
   /** The next `count` receipts of a sender, round-robin; fewer when it has fewer. */
@@ -62,6 +69,12 @@ export class Receipts {
       keys.add(key);
       return this.#held.get(key)!.bytes;
     });
+  }
+
+  /** Lets go of the receipt of this receiver for this sender that was longest not handed out, when there are too many. */
+  #makeRoom(sender: string, author: string): void {
+    const own = [...(this.#ofSender.get(sender) ?? [])].filter((key) => key.endsWith(` ${author}`));
+    if (own.length >= RECEIPTS_PER_PAIR) this.#drop(own[0]!, this.#held.get(own[0]!)!);
   }
 
   #drop(key: string, { sender }: Held): void {

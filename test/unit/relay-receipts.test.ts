@@ -2,19 +2,19 @@ import t, { type Test } from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { type DeliveryReceipt, parseReceipt, signReceipt } from '../../protocol/receipt.ts';
 import { openRegistration } from '../../protocol/registration.ts';
-import { MAX_RECEIPTS, Receipts } from '../../relay/receipts.ts';
+import { MAX_RECEIPTS, RECEIPTS_PER_PAIR, Receipts } from '../../relay/receipts.ts';
 import { Registry } from '../../relay/registry.ts';
 import { RosterStore } from '../../relay/roster-store.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import type { SiteDevice } from '../fixtures/site.ts';
 
-function start(t: Test, using = engine) {
+function start(t: Test, using = engine, most = MAX_RECEIPTS) {
   const site = smallPlant(t.testdir());
   const roster = new RosterStore(engine, site.rosterBytes, site);
   const registry = new Registry(engine, roster, { maxDevices: 9 });
   const trust = { operatorKeys: site.operator.publicKeys, siteId: site.siteId };
   const member = (name: string) => registry.register(openRegistration(engine, site.device(name).registration, trust));
-  return { site, member, receipts: new Receipts(using, roster) };
+  return { site, member, receipts: new Receipts(using, roster, most) };
 }
 
 function receipt(from: SiteDevice, to: SiteDevice, changes: Partial<DeliveryReceipt> = {}): Uint8Array {
@@ -67,21 +67,25 @@ t.test('a receipt must be the own, verify, and be for a device of the roster', a
 });
 
 t.test('what was longest not renewed goes first when there is too much', async (t) => {
-  const { site, member, receipts } = start(t, { ...engine, verify: () => true });
-  const [plc, historian] = [site.device('plc'), site.device('historian')];
-  const reader = member('historian');
-  const template = receipt(historian, plc);
-  const numbered = (stream: number, serial: number) => {
-    const bytes = Buffer.from(template);
+  const { site, member, receipts } = start(t, { ...engine, verify: () => true }, 17);
+  const [plc, historian, mirror] = ['plc', 'historian', 'mirror'].map((name) => site.device(name));
+  const readers = [historian!, mirror!].map((device) => [device, member(device.name)] as const);
+  const numbered = (from: SiteDevice, stream: number, serial: number) => {
+    const bytes = Buffer.from(receipt(from, plc!));
     bytes.writeUInt32BE(stream, 68); // the stream id begins there
     bytes.writeBigUInt64BE(BigInt(serial), 100); // and the serial there
     return bytes;
   };
-  for (let stream = 0; stream < MAX_RECEIPTS; stream++) receipts.keep(reader, numbered(stream, 1));
-  receipts.keep(reader, numbered(0, 2));
-  receipts.keep(reader, numbered(MAX_RECEIPTS, 1));
-  const streams = receipts.next(plc.did, MAX_RECEIPTS + 1).map((bytes) => Buffer.from(bytes).readUInt32BE(68));
-  t.equal(streams.length, MAX_RECEIPTS);
-  t.notOk(streams.includes(1), 'the oldest is gone');
-  t.ok(streams.includes(0), 'the renewed one is not');
+  const held = () => receipts.next(plc!.did, 99).map((bytes) => Buffer.from(bytes).readUInt32BE(68));
+  const [[first, reader], [other, second]] = readers as [(typeof readers)[0], (typeof readers)[0]];
+  receipts.keep(second, numbered(other, 99, 1));
+  for (let stream = 0; stream < RECEIPTS_PER_PAIR; stream++) receipts.keep(reader, numbered(first, stream, 1));
+  receipts.keep(reader, numbered(first, 0, 2));
+  receipts.keep(reader, numbered(first, 50, 1));
+  t.same(held().length, RECEIPTS_PER_PAIR + 1);
+  t.notOk(held().includes(1), 'one receiver pushes out only its own');
+  t.ok(held().includes(99) && held().includes(0) && held().includes(50));
+  receipts.keep(second, numbered(other, 98, 1));
+  t.equal(held().length, RECEIPTS_PER_PAIR + 1, 'all together are bounded too');
+  t.notOk(held().includes(99), 'the one longest not renewed is gone');
 });

@@ -182,6 +182,21 @@ t.test('what one receiver committed is not refused by another', async (t) => {
   t.strictSame([outbox.counters.delivered, outbox.counters.refused, outbox.size], [1, 1, 0]);
 });
 
+t.test('of one receiver’s refusal the others lose nothing', async (t) => {
+  const sender = openOutbox(t, { views: 2 });
+  const { outbox } = sender;
+  add(sender, 1);
+  send(outbox);
+  const refusal = { rejects: [{ blockSeq: 0, code: 'sink-refused' as const }] };
+  outbox.confirm(receipt(refusal, 1));
+  outbox.confirm(receipt(refusal, 1));
+  t.equal(outbox.size, 1, 'the other one has not answered');
+  outbox.packAnew(0);
+  send(outbox);
+  outbox.confirm(receipt({ nextRecord: 1 }, 2));
+  t.strictSame([outbox.counters.delivered, outbox.counters.refused, outbox.size], [0, 1, 0]);
+});
+
 t.test('a receipt for records that were never given out shows that the spool is older', async (t) => {
   const sender = openOutbox(t);
   const { outbox } = sender;

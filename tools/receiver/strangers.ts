@@ -3,6 +3,7 @@
  * so an unknown sender is mostly one that was enrolled since this receiver last asked for the roster.
  */
 import { didOf } from '../../protocol/identity.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { Membership } from '../lib/membership.ts';
 
@@ -38,8 +39,18 @@ export class Strangers {
     if (this.#asked.version !== version) this.#asked = { version, dids: new Set() };
     const { dids } = this.#asked;
     if (dids.has(did) || dids.size >= MAX_ASKED) return false;
-    await this.#membership.renew();
+    await this.#renew();
     dids.add(did);
     return this.#directory.member(sender) !== undefined;
+  }
+
+  /** What the relay refuses here is no fault of the block. */
+  async #renew(): Promise<void> {
+    try {
+      await this.#membership.renew();
+    } catch (thrown) {
+      const { code, detail } = asProblem(thrown);
+      throw new Problem('relay-unreachable', `the relay gives no newer roster: ${detail} (${code})`);
+    }
   }
 }

@@ -15,8 +15,8 @@ import { asProblem, Problem } from '../../protocol/problem.ts';
 import { type Range, RangeSet } from '../../protocol/ranges.ts';
 import type { DeliveryReceipt } from '../../protocol/receipt.ts';
 import { type Batch, type ChunkRecord, rangesOf } from './batch.ts';
-import { Confirmations, toldBy } from './confirmations.ts';
-import type { OpenFiles } from './open-files.ts';
+import { Confirmations, isForGood, toldBy } from './confirmations.ts';
+import type { OpenFile, OpenFiles } from './open-files.ts';
 import type { Placed, Spool } from './spool.ts';
 import { spanOf } from './spool-entry.ts';
 
@@ -167,8 +167,8 @@ export class Outbox {
   packAnew(blockSeq: number): void {
     const block = this.#sent.get(blockSeq);
     if (!block || block.type === 'idle') return;
-    if (this.#options.once) this.#end(blockSeq, 'unconfirmed');
     this.#sent.delete(blockSeq);
+    if (this.#options.once) this.#end(block.ranges, 'unconfirmed');
     for (const range of block.ranges) {
       for (const open of this.#open.within(range.first, range.count))
         this.#waiting[block.type].add(open.first, open.count);
@@ -190,12 +190,12 @@ export class Outbox {
       const fact = `a receiver has record ${end - 1} of this run, the spool gave out ${this.nextSeq}`;
       throw new Problem('spool-older', `${fact}: it is older than what was sent from it`);
     }
-    const confirmed = this.#confirmations.note(receipt, this.#open.ranges()[0]?.first ?? this.nextSeq);
-    this.#giveUp(confirmed.ranges(), 'delivered');
-    for (const { blockSeq, code } of receipt.rejects) {
-      if (code === 'sink-refused' || code === 'unsupported') this.#end(blockSeq, 'refused');
-      else this.packAnew(blockSeq);
-    }
+    const [forGood, forNow] = [receipt.rejects.filter(isForGood), receipt.rejects.filter((each) => !isForGood(each))];
+    const refused = forGood.flatMap(({ blockSeq }) => this.#sent.get(blockSeq)?.ranges ?? []);
+    const over = this.#confirmations.note(receipt, refused, this.#open.ranges()[0]?.first ?? this.nextSeq);
+    this.#giveUp(over.committed.ranges(), 'delivered');
+    this.#end(over.refused.ranges(), 'refused');
+    for (const { blockSeq } of forNow) this.packAnew(blockSeq);
     this.#forgetDelivered();
   }
 
@@ -266,16 +266,13 @@ export class Outbox {
   }
 
   /**
-   * What the block held is over, refused for good or sent once and not confirmed: sending it again would never end, or
-   * must not be. A file of which a chunk is over is over as a whole.
+   * These records are over, refused for good or sent once and not confirmed: sending them again would never end, or must
+   * not be. A file of which a chunk is over is over as a whole.
    */
-  #end(blockSeq: number, why: 'refused' | 'unconfirmed'): void {
-    const ranges = this.#sent.get(blockSeq)?.ranges ?? [];
-    this.#sent.delete(blockSeq);
+  #end(ranges: readonly Range[], why: 'refused' | 'unconfirmed'): void {
     const { files } = this.#options;
-    for (const range of ranges) {
-      const file = this.#open.has(range.first) ? files.holding(range.first) : undefined;
-      if (!file) continue;
+    const open = ranges.flatMap(({ first, count }) => this.#open.within(first, count));
+    for (const file of files.all.filter((each) => open.some((range) => overlaps(range, each)))) {
       this.#giveUp([{ first: file.first, count: file.entry.count }], why);
       files.quarantine(file, why === 'refused' ? 'was refused by a receiver' : 'was not confirmed');
     }
@@ -294,4 +291,8 @@ export class Outbox {
       }
     }
   }
+}
+
+function overlaps({ first, count }: Range, file: OpenFile): boolean {
+  return first < file.first + file.entry.count && file.first < first + count;
 }
