@@ -1,8 +1,8 @@
 /**
  * The feed of tree heads: RSS 2.0, one item a head, newest first, each with the whole signed note.
  *
- * It holds the last heads, and for a week the first head of each hour: an hour's head stays the same from its first
- * appearance on, so a reader that comes once a week misses none.
+ * It holds the last heads, and for a week the last head of each hour, which the end of the hour leaves in its place: a
+ * reader that comes once a week misses no hour.
  */
 import type { LogView, PublishedHead } from './log-view.ts';
 
@@ -16,16 +16,15 @@ export interface FeedHead extends PublishedHead {
 
 /** The heads of the feed over all epochs, newest first: at most 189, since hours are counted from the newest head. */
 export function feedHeads(log: LogView): FeedHead[] {
-  const heads = log.epochs.flatMap(({ origin, heads }) => heads.map((head) => ({ ...head, origin })));
+  const heads = log.epochs.flatMap(({ origin, heads }) => heads.map((head) => ({ ...head, origin }))).reverse();
   const hours = new Set<number>();
-  const oldest = (heads.at(-1)?.seconds ?? 0) - WEEK_SECONDS;
-  const chosen = heads.filter(({ seconds }, i) => {
+  const oldest = (heads[0]?.seconds ?? 0) - WEEK_SECONDS;
+  return heads.filter(({ seconds }, i) => {
     const hour = Math.floor(seconds / HOUR_SECONDS);
-    const isFirst = seconds > oldest && !hours.has(hour);
-    if (isFirst) hours.add(hour);
-    return isFirst || i >= heads.length - LAST_HEADS;
+    const isLast = seconds > oldest && !hours.has(hour);
+    if (isLast) hours.add(hour);
+    return isLast || i < LAST_HEADS;
   });
-  return chosen.reverse();
 }
 
 /** The feed as an XML document. */
