@@ -25,6 +25,16 @@ export const CALLS = [
   'openapi',
   'status-page',
   'status-json',
+  'checkpoint',
+  'tile',
+  'entries',
+  'ct-epoch',
+  'ct-sth',
+  'ct-sth-history',
+  'ct-proof',
+  'ct-consistency',
+  'ct-log',
+  'ct-feed',
 ] as const;
 export type Call = (typeof CALLS)[number];
 

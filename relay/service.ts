@@ -14,6 +14,7 @@ import { type Health, healthOf } from './health.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
 import type { Levels } from './level-metrics.ts';
 import { type OpenListener, openListener } from './listener.ts';
+import type { LogView } from './log/log-view.ts';
 import { type Log, makeLog } from './log.ts';
 import { type Metrics, makeMetrics } from './metrics.ts';
 import { openAudit } from './open-audit.ts';
@@ -22,6 +23,8 @@ import { Registry } from './registry.ts';
 import { RosterStore } from './roster-store.ts';
 import { claimRoutes } from './routes/claim.ts';
 import { deviceRoutes } from './routes/device.ts';
+import { logRoutes } from './routes/log.ts';
+import { logProofRoutes } from './routes/log-proof.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
@@ -48,6 +51,8 @@ export interface RelayOptions {
   readonly log?: Log;
   /** Told of everything that happens to a transfer, after it happened. */
   readonly onDelivery?: (event: DeliveryEvent) => void;
+  /** Another audit log to serve than the relay's own, for tests. */
+  readonly audit?: LogView;
 }
 
 /** A relay that listens. */
@@ -84,7 +89,10 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
   const { failuresPerMinute } = config.limits;
   const strangers = new Strangers({ failuresPerMinute, log, metrics, now });
   const status = () => statusOf(health(), intervalMsOf(conduit) / 1000, conduit);
-  const routes: Route[] = [...monitorRoutes(health, status, metrics), ...(conduit ? siteRoutes(conduit) : [])];
+  const routes: Route[] = [
+    ...monitorRoutes(health, status, metrics),
+    ...(conduit ? siteRoutes(conduit, options.audit ?? conduit.audit.view) : []),
+  ];
   const listeners = await openAll(
     config.listeners.map((listener) => ({
       listener,
@@ -215,13 +223,15 @@ function makeCover(engine: Engine, blockBytes: number): Buffer {
   return cover;
 }
 
-function siteRoutes(conduit: Conduit): Route[] {
+function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
   return [
     ...submitRoutes(conduit),
     ...claimRoutes(conduit),
     ...outboundRoutes(conduit),
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
+    ...logRoutes(audit),
+    ...logProofRoutes(conduit.engine, audit),
   ];
 }
 
