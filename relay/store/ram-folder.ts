@@ -49,7 +49,7 @@ export function lockFolder(path: string): () => void {
     if (errcode === SQLITE_BUSY) throw new Problem('store-in-use', `another relay uses ${path}`);
     throw new Problem('store-failed', `${file} cannot be locked (${errcode === undefined ? code : message})`);
   }
-  return () => holder.close();
+  return () => void (holder.isOpen && holder.close());
 }
 
 /** The 16 bytes that name this boot of the machine. */

@@ -24,7 +24,7 @@ export function lockFolder(path: string): () => void {
     if (errcode === SQLITE_BUSY) throw new Problem('spool-in-use', `another process uses ${path}`);
     throw new Problem('state-failed', `${file} cannot be locked (${errcode === undefined ? code : message})`);
   }
-  return () => holder.close();
+  return () => void (holder.isOpen && holder.close());
 }
 
 /** Of mode 600: who could open it could lock it. */
