@@ -47,9 +47,10 @@ export function lockFolder(path: string): () => void {
     holder?.close();
     const { errcode, code, message } = thrown as NodeJS.ErrnoException & { errcode?: number };
     if (errcode === SQLITE_BUSY) throw new Problem('store-in-use', `another relay uses ${path}`);
-    throw new Problem('store-failed', `${file} cannot be locked (${errcode === undefined ? code : message})`);
+    const fact = errcode === undefined ? `${file} cannot be made (${code})` : `${file} cannot be locked (${message})`;
+    throw new Problem('store-failed', fact);
   }
-  return () => holder.close();
+  return () => void (holder.isOpen && holder.close());
 }
 
 /** The 16 bytes that name this boot of the machine. */
