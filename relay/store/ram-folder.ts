@@ -47,7 +47,8 @@ export function lockFolder(path: string): () => void {
     holder?.close();
     const { errcode, code, message } = thrown as NodeJS.ErrnoException & { errcode?: number };
     if (errcode === SQLITE_BUSY) throw new Problem('store-in-use', `another relay uses ${path}`);
-    throw new Problem('store-failed', `${file} cannot be locked (${errcode === undefined ? code : message})`);
+    const fact = errcode === undefined ? `${file} cannot be made (${code})` : `${file} cannot be locked (${message})`;
+    throw new Problem('store-failed', fact);
   }
   return () => void (holder.isOpen && holder.close());
 }

@@ -22,7 +22,8 @@ export function lockFolder(path: string): () => void {
     holder?.close();
     const { errcode, code, message } = thrown as NodeJS.ErrnoException & { errcode?: number };
     if (errcode === SQLITE_BUSY) throw new Problem('spool-in-use', `another process uses ${path}`);
-    throw new Problem('state-failed', `${file} cannot be locked (${errcode === undefined ? code : message})`);
+    const fact = errcode === undefined ? `${path} cannot be made (${code})` : `${file} cannot be locked (${message})`;
+    throw new Problem('state-failed', fact);
   }
   return () => void (holder.isOpen && holder.close());
 }
