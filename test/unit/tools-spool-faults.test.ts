@@ -2,9 +2,22 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { Admission } from '../../tools/sender/admission.ts';
+import { OpenFiles } from '../../tools/sender/open-files.ts';
+import { Outbox } from '../../tools/sender/outbox.ts';
 import { COPY_BYTES, type SpoolDisk } from '../../tools/sender/spool-state.ts';
 import { seedOf } from '../fixtures/site.ts';
-import { contents, failingDisk, type Kept, openOutbox, openSpool, receipt, runAt, take } from '../fixtures/spool.ts';
+import {
+  contents,
+  failingDisk,
+  freshFolder,
+  type Kept,
+  openOutbox,
+  openSpool,
+  receipt,
+  runAt,
+  take,
+} from '../fixtures/spool.ts';
 
 const KEPT: readonly Kept[] = ['nothing', 'half', 'all'];
 const BIG = 'x'.repeat(66_000);
@@ -197,6 +210,25 @@ t.test('a full disk: each policy says so, does what it says, and goes on when th
       { turnedAway: overflow === 'refuse' ? 1 : 0, dropped: overflow === 'drop-oldest' ? 1 : 0 },
     );
   }
+});
+
+t.test('what is taken before there is an outbox is in it later, and what went by then is counted', async (t) => {
+  const { spool, problems } = openSpool(freshFolder(t), { limitBytes: 200_000 });
+  const onProblem = (problem: (typeof problems)[number]): void => void problems.push(problem);
+  const admission = new Admission({ spool, overflow: 'drop-oldest', onProblem });
+  for (const text of ['0', '1', '2', '3', '4']) {
+    admission.addRecord(Buffer.from(text + 'x'.repeat(66_000)), 0);
+    admission.flush();
+  }
+  const outbox = new Outbox({ spool, files: new OpenFiles(spool, onProblem), views: 1, once: false, onProblem });
+  admission.deliverTo(outbox);
+  const left = Object.values(contents(spool)).map((text) => text[0]);
+  t.equal(left.at(-1), '4');
+  t.strictSame([outbox.size, outbox.counters.dropped], [left.length, 5 - left.length]);
+  t.ok(outbox.counters.dropped > 0);
+  admission.addRecord(Buffer.from('after'), 0);
+  admission.flush();
+  t.equal(outbox.size + outbox.counters.dropped, 6);
 });
 
 t.test(

@@ -3,6 +3,7 @@ import { asProblem, Problem } from '../../protocol/problem.ts';
 import { RangeSet } from '../../protocol/ranges.ts';
 import type { Outbox } from './outbox.ts';
 import type { Spool } from './spool.ts';
+import { countOf } from './spool-damage.ts';
 import type { FileEntry } from './spool-entry.ts';
 
 /** What happens to a new reading when the spool or its disk is full: the source waits, the oldest go, it is refused. */
@@ -24,6 +25,8 @@ export class Admission {
   readonly #options: AdmissionOptions;
   /** Null until the sender knows for whom records are: they stand in the spool then, where an outbox finds them. */
   #outbox: Outbox | null = null;
+  /** Readings that were let go before there was an outbox to count them. */
+  #droppedEarly = 0;
   /** Why the spool could not be written; null when it could. */
   #failure: Problem | null = null;
 
@@ -34,6 +37,8 @@ export class Admission {
   /** Hands on what the spool takes, from now on; `outbox` has found there what it took before. */
   deliverTo(outbox: Outbox): void {
     this.#outbox = outbox;
+    outbox.counters.dropped += this.#droppedEarly;
+    this.#droppedEarly = 0;
   }
 
   /** Why there is no room; null when there is. */
@@ -97,7 +102,8 @@ export class Admission {
       onProblem(obstacle);
       const dropped = overflow === 'drop-oldest' ? this.#dropOldest() : null;
       if (!dropped) return false;
-      this.#outbox?.drop(dropped);
+      if (this.#outbox) this.#outbox.drop(dropped);
+      else this.#droppedEarly += countOf(dropped);
       if (spool.pending.count > 0) this.flush();
       else this.#failure = null;
     }
