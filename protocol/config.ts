@@ -25,6 +25,16 @@ export const CALLS = [
   'openapi',
   'status-page',
   'status-json',
+  'checkpoint',
+  'tile',
+  'entries',
+  'ct-epoch',
+  'ct-sth',
+  'ct-sth-history',
+  'ct-proof',
+  'ct-consistency',
+  'ct-log',
+  'ct-feed',
 ] as const;
 export type Call = (typeof CALLS)[number];
 
@@ -64,6 +74,7 @@ const body = object(
     licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
     site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
     store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
+    audit: object({}, { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536) }),
     limits: object(
       {},
       {
@@ -99,6 +110,11 @@ export interface RelayConfig {
   readonly site: Written['site'] | null;
   readonly listeners: readonly ListenerConfig[];
   readonly store: StoreConfig;
+  readonly audit: {
+    readonly mode: 'best-effort' | 'none';
+    /** What the log may take of memory, its journal included. */
+    readonly ramMiB: number;
+  };
   readonly limits: {
     readonly maxTtlSeconds: number;
     readonly leaseSeconds: number;
@@ -138,6 +154,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
     site: written.site ?? null,
     listeners: written.listeners,
     store,
+    audit: auditOf(written.audit),
     limits: {
       maxTtlSeconds: 86_400,
       leaseSeconds: 60,
@@ -154,6 +171,17 @@ export function parseRelayConfig(value: unknown): RelayConfig {
   };
   config.listeners.forEach(refuseUnsafeListener);
   return config;
+}
+
+function auditOf({ mode = 'best-effort', ramMiB = 256 }: Partial<NonNullable<Written['audit']>> = {}) {
+  if (mode === 'required') {
+    throw new Problem(
+      'schema-invalid',
+      'mode: required needs a stick, which this version does not write',
+      'audit.mode',
+    );
+  }
+  return { mode, ramMiB };
 }
 
 function storeOf({ kind = 'slab', slots = 64, path }: Partial<NonNullable<Written['store']>> = {}): StoreConfig {

@@ -7,6 +7,7 @@
  * skipped, so that a newer peer can say more.
  */
 import { ByteReader, ByteWriter, equalBytes, isZero, utf8 } from './bytes.ts';
+import { LOG_RECEIPT_BYTES } from './log-receipt.ts';
 import { PROBLEMS, Problem, type ProblemCode, REJECT_CODES, type RejectCode } from './problem.ts';
 import { RECEIPT_BYTES } from './receipt.ts';
 
@@ -48,6 +49,10 @@ export type ControlItem =
   | { readonly type: 'status'; readonly transferId: Uint8Array; readonly state: TransferState }
   /** Relay: what it did not do, about a transfer or (zeros) about the exchange. */
   | { readonly type: 'problem'; readonly transferId: Uint8Array; readonly code: ProblemCode }
+  /** Relay: its signed word that the audit log has a record about a transfer; opaque here. */
+  | { readonly type: 'logReceipt'; readonly bytes: Uint8Array }
+  /** Relay: the salt of the commitment to a block in the audit log, 32 bytes. */
+  | { readonly type: 'commitSalt'; readonly transferId: Uint8Array; readonly salt: Uint8Array }
   /** Relay: part of the newest roster. */
   | {
       readonly type: 'rosterPiece';
@@ -72,6 +77,8 @@ const NUMBERS: Record<ItemType, number> = {
   status: 9,
   problem: 10,
   rosterPiece: 11,
+  logReceipt: 16,
+  commitSalt: 17,
 };
 const TYPES = new Map<number, ItemType>(
   Object.entries(NUMBERS).map(([type, number]): [number, ItemType] => [number, type as ItemType]),
@@ -149,7 +156,10 @@ function encodeItem(item: ControlItem): Uint8Array {
     case 'reject':
       return layout(17, (w) => w.bytes(item.transferId).u8(REJECT_CODES.indexOf(item.code)));
     case 'receipt':
+    case 'logReceipt':
       return item.bytes;
+    case 'commitSalt':
+      return layout(48, (w) => w.bytes(item.transferId).bytes(item.salt));
     case 'epoch':
       return item.epochId;
     case 'accepted':
@@ -186,6 +196,10 @@ function readItem(type: ItemType, reader: ByteReader): ControlItem {
       return { type, transferId: reader.bytes(16), code: member(REJECT_CODES, reader.u8(), 'reject code') };
     case 'receipt':
       return { type, bytes: reader.bytes(RECEIPT_BYTES) };
+    case 'logReceipt':
+      return { type, bytes: reader.bytes(LOG_RECEIPT_BYTES) };
+    case 'commitSalt':
+      return { type, transferId: reader.bytes(16), salt: reader.bytes(32) };
     case 'epoch':
       return { type, epochId: reader.bytes(16) };
     case 'accepted':

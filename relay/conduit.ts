@@ -2,6 +2,7 @@
 import type { RelayConfig } from '../protocol/config.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
 import type { Activity } from './activity.ts';
+import type { Audit } from './audit.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Receipts } from './receipts.ts';
@@ -23,6 +24,7 @@ export interface Conduit {
   readonly deliveries: Deliveries;
   readonly receipts: Receipts;
   readonly activity: Activity;
+  readonly audit: Audit;
   /**
    * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
    * takes exactly the work of answering with a block; on the wire TLS makes each look new.
@@ -31,14 +33,15 @@ export interface Conduit {
   /** Monotonic milliseconds. */
   now(): number;
   /** Ends it, after the last answer: burns every block unless the store keeps them for the next process, and closes the store. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
-export function enforceRoster({ registry, deliveries, activity, roster, now }: Conduit): void {
+export function enforceRoster({ registry, deliveries, activity, audit, roster, now }: Conduit): void {
   registry.enforce();
   activity.enforce((did) => roster.member(did) !== undefined);
-  deliveries.dropReaders(now(), (did) => roster.member(did)?.roles.includes('receive') ?? false);
+  const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;
+  audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
 }
 
 /** How long a body may take. */

@@ -43,8 +43,8 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
   };
 }
 
-function noticesOf({ roster, store }: Conduit): string[] {
-  const notices: string[] = [];
+function noticesOf({ roster, store, audit }: Conduit): string[] {
+  const notices = audit.notices;
   if (roster.unrostered > 0) {
     notices.push(`${roster.unrostered} revocations stand in no roster: publish one, and put it into the site's file`);
   }

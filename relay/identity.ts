@@ -16,6 +16,8 @@ export interface RelayIdentity {
   readonly classic: Certified;
   /** Pin of the key that will sign tree heads. */
   readonly logPin: string;
+  /** Seed of that key, for the signer, which wipes it. */
+  readonly logSeed: Uint8Array;
 }
 
 /** Derives the identity of `seed`, 32 bytes, which the caller may wipe afterwards. */
@@ -27,8 +29,9 @@ export function relayIdentity(engine: Engine, seed: Uint8Array, name: string): R
     tls: mlDsaCertificate(tlsSeed, name),
     classic: ecdsaCertificate(classicSeed, name),
     logPin: pinOf(spkiOf(mlDsaKey(logSeed))),
+    logSeed,
   };
-  for (const used of [tlsSeed, classicSeed, logSeed]) used.fill(0);
+  for (const used of [tlsSeed, classicSeed]) used.fill(0);
   return identity;
 }
 

@@ -10,6 +10,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { ListenerConfig, RelayConfig } from '../protocol/config.ts';
 import { asProblem, Problem } from '../protocol/problem.ts';
 import { AnswersUnderWay } from './answers.ts';
+import type { Audit } from './audit.ts';
 import { authenticate, deviceBehind, type ZoneGate } from './auth.ts';
 import { Connections } from './connections.ts';
 import type { RelayIdentity } from './identity.ts';
@@ -40,6 +41,8 @@ export interface ListenerOptions {
   readonly zone: ZoneGate;
   /** Null while the relay serves no site: then no route needs it. */
   readonly registry: Registry | null;
+  /** Null as `registry`. */
+  readonly audit: Audit | null;
   readonly limits: RelayConfig['limits'];
   /** The sector's interval, for keep-alive and Retry-After. */
   readonly intervalMs: number;
@@ -71,7 +74,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
 
 /** The listener's application, not bound yet. */
 export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
-  const { listener, limits, intervalMs, registry, log, metrics, strangers } = options;
+  const { listener, limits, intervalMs, registry, audit, log, metrics, strangers } = options;
   const refusing = { bodyMs: limits.bodySeconds * 1000, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
 
   const refuseAny = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): Promise<void> => {
@@ -79,11 +82,13 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
     const { code, detail } = problem;
     const call = request.routeOptions?.config?.url ?? 'unknown';
     metrics.refusal(code);
+    const caller = deviceBehind(registry, request.headers.authorization)?.device.did;
+    audit?.refused(caller ? { id: caller, k: 'device' } : { id: listener.zone, k: 'peer' }, code);
     const tell = () => {
       const line = { zone: listener.zone, call, peer: request.ip, code, detail };
       log[code === 'internal' ? 'error' : 'warn'](line, 'refused');
     };
-    const known = code !== 'not-available' || deviceBehind(registry, request.headers.authorization);
+    const known = code !== 'not-available' || caller !== undefined;
     if (known) tell();
     else strangers.failed(sourceOf(request.ip), tell);
     return refuse(request, reply, problem, refusing);

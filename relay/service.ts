@@ -14,13 +14,17 @@ import { type Health, healthOf } from './health.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
 import type { Levels } from './level-metrics.ts';
 import { type OpenListener, openListener } from './listener.ts';
+import type { LogView } from './log/log-view.ts';
 import { type Log, makeLog } from './log.ts';
 import { type Metrics, makeMetrics } from './metrics.ts';
+import { openAudit } from './open-audit.ts';
 import { Receipts } from './receipts.ts';
 import { Registry } from './registry.ts';
 import { RosterStore } from './roster-store.ts';
 import { claimRoutes } from './routes/claim.ts';
 import { deviceRoutes } from './routes/device.ts';
+import { logRoutes } from './routes/log.ts';
+import { logProofRoutes } from './routes/log-proof.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
@@ -31,10 +35,12 @@ import { Deliveries } from './store/deliveries.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
 import { Strangers } from './strangers.ts';
-import { readVersion } from './version.ts';
+import { readVersion, type Version } from './version.ts';
 
 /** How often states are brought up to date while nobody calls. */
 const SETTLE_MS = 1000;
+/** How late a head of the audit log may be. */
+const AUDIT_TICK_MS = 250;
 /** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
@@ -45,6 +51,8 @@ export interface RelayOptions {
   readonly log?: Log;
   /** Told of everything that happens to a transfer, after it happened. */
   readonly onDelivery?: (event: DeliveryEvent) => void;
+  /** Another audit log to serve than the relay's own, for tests. */
+  readonly audit?: LogView;
 }
 
 /** A relay that listens. */
@@ -74,19 +82,24 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     () => levelsOf(health(), conduit),
     () => (conduit ? devicesOf(conduit) : []),
   );
-  if (config.site) conduit = await makeConduit(config, config.site, { ...options, now, log, metrics });
+  if (config.site)
+    conduit = await makeConduit(config, config.site, { ...options, now, log, metrics, identity, version, startedMs });
 
   // 2. The calls, and the listeners that serve them.
   const { failuresPerMinute } = config.limits;
   const strangers = new Strangers({ failuresPerMinute, log, metrics, now });
   const status = () => statusOf(health(), intervalMsOf(conduit) / 1000, conduit);
-  const routes: Route[] = [...monitorRoutes(health, status, metrics), ...(conduit ? siteRoutes(conduit) : [])];
+  const routes: Route[] = [
+    ...monitorRoutes(health, status, metrics),
+    ...(conduit ? siteRoutes(conduit, options.audit ?? conduit.audit.view) : []),
+  ];
   const listeners = await openAll(
     config.listeners.map((listener) => ({
       listener,
       routes,
       zone: zoneGate(listener, config.listeners),
       registry: conduit?.registry ?? null,
+      audit: conduit?.audit ?? null,
       limits: config.limits,
       intervalMs: intervalMsOf(conduit),
       identity,
@@ -95,9 +108,9 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
       metrics,
       strangers,
     })),
-  ).catch((thrown) => {
+  ).catch(async (thrown) => {
     metrics.close();
-    conduit?.stop();
+    await conduit?.stop();
     throw thrown;
   });
 
@@ -107,6 +120,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     strangers.settle();
   }, SETTLE_MS);
   timer.unref();
+  const ticking = setInterval(() => conduit?.audit.tick(), AUDIT_TICK_MS).unref();
   const places = listeners.map(({ close: _, ...place }) => place);
   log.info({ name: config.name, listeners: places, pin: identity.tls.pin }, 'listening');
   return {
@@ -117,9 +131,10 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     conduit,
     async close() {
       clearInterval(timer);
+      clearInterval(ticking);
       await Promise.all(listeners.map((listener) => listener.close()));
       metrics.close();
-      conduit?.stop();
+      await conduit?.stop();
       log.info({ name: config.name }, 'stopped');
     },
   };
@@ -132,28 +147,40 @@ async function loadIdentity(config: RelayConfig, engine: Engine): Promise<RelayI
   return identity;
 }
 
+interface Shared {
+  readonly now: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly identity: RelayIdentity;
+  readonly version: Version;
+  readonly startedMs: number;
+}
+
 async function makeConduit(
   config: RelayConfig,
   site: NonNullable<RelayConfig['site']>,
-  { engine, now, log, metrics, onDelivery }: RelayOptions & { now: () => number; log: Log; metrics: Metrics },
+  { engine, now, log, metrics, identity, version, startedMs, onDelivery }: RelayOptions & Shared,
 ): Promise<Conduit> {
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
+  const audit = openAudit(config, { engine, identity, version, now, startedMs, log });
   const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
     limits,
     () => toHex(engine.random(16)),
-    (event) => {
+    (event, transfer) => {
+      audit.delivery(event, transfer);
       metrics.delivery(event);
       activity.delivery(event);
       log.debug(event, 'transfer');
       onDelivery?.(event);
     },
   );
+  for (const { id } of adopted) audit.did('transfer.adopted', { x: id });
   // Also for readers that the roster file lacks: the last process may have had a newer roster, and this one will again.
   deliveries.adopt(now(), adopted, ended, (did) => roster.member(did)?.zone);
   for (const { id } of deliveries.held()) activity.adopted(id);
@@ -170,10 +197,12 @@ async function makeConduit(
     deliveries,
     receipts: new Receipts(engine, roster),
     activity,
+    audit,
     cover: makeCover(engine, store.blockBytes),
     now,
-    stop() {
-      if (!store.outlivesProcess) deliveries.burnAll(now());
+    async stop() {
+      if (!store.outlivesProcess) audit.because('shutdown', () => deliveries.burnAll(now()));
+      await audit.close();
       close();
     },
   };
@@ -194,13 +223,15 @@ function makeCover(engine: Engine, blockBytes: number): Buffer {
   return cover;
 }
 
-function siteRoutes(conduit: Conduit): Route[] {
+function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
   return [
     ...submitRoutes(conduit),
     ...claimRoutes(conduit),
     ...outboundRoutes(conduit),
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
+    ...logRoutes(audit),
+    ...logProofRoutes(conduit.engine, audit),
   ];
 }
 

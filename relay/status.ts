@@ -63,7 +63,7 @@ export function inWords(seconds: number): string {
   return shown.map(({ count, unit }) => `${count} ${unit}`).join(' ');
 }
 
-function siteFacts({ roster, activity }: Conduit, { epoch, registeredDevices }: Health): Fact[] {
+function siteFacts({ roster, activity, audit }: Conduit, { epoch, registeredDevices }: Health): Fact[] {
   const { siteName, version, profile, devices } = roster.current;
   const oldest = activity.oldestBlockMs;
   return [
@@ -73,6 +73,7 @@ function siteFacts({ roster, activity }: Conduit, { epoch, registeredDevices }: 
     { name: 'Block', value: `${profile.blockSize} bytes, one each ${profile.intervalMs / 1000} s` },
     { name: 'Oldest block held', value: oldest === null ? 'none is held' : inWords(oldest / 1000) },
     { name: 'Epoch', value: epoch! },
+    ...audit.facts,
   ];
 }
 

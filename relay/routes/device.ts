@@ -54,7 +54,7 @@ export function deviceRoutes(conduit: Conduit): Route[] {
 }
 
 async function register(conduit: Conduit, exchange: OpenExchange): Promise<object> {
-  const { roster, registry, activity, log } = conduit;
+  const { roster, registry, activity, audit, log } = conduit;
   const { zone } = exchange;
   const registration = await proved(conduit, exchange);
   const entry = roster.member(registration.grant.did);
@@ -62,7 +62,12 @@ async function register(conduit: Conduit, exchange: OpenExchange): Promise<objec
     throw new Problem('not-available', `${entry.name} is of zone ${entry.zone} and registered in zone ${zone.name}`);
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
+  const isNew = !registry.has(registration.grant.did);
   const { device } = registry.register(registration);
+  if (isNew) {
+    const { did, zone } = device;
+    audit.record({ act: 'did.registered', obj: { did, zone }, res: 'success', src: { id: did, k: 'device' } });
+  }
   activity.registered(device.did);
   log.info({ device: device.name, did: device.did, generation: registration.statement.generation }, 'registered');
   return {

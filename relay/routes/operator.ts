@@ -31,6 +31,8 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
       handle: (exchange) =>
         signedCall(conduit, exchange, arriving, ROSTER.limit, (bytes) => {
           const { version } = conduit.roster.publish(bytes);
+          const obj = { policy: 'roster', version } as const;
+          conduit.audit.record({ act: 'policy.changed', obj, res: 'success', src: operatorOf(conduit) });
           conduit.log.info({ version }, 'roster in force');
           return { version };
         }),
@@ -51,11 +53,18 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
             const registration = conduit.registry.withDid(wanted)?.registration;
             return registration && { keys: registration.keys, apiKeyHash: registration.grant.apiKeyHash };
           });
+          const src = by === 'operator' ? operatorOf(conduit) : ({ id: did, k: 'device' } as const);
+          if (what === 'device') conduit.audit.record({ act: 'did.revoked', obj: { did }, res: 'success', src });
+          else conduit.audit.record({ act: 'key.revoked', obj: { did, kind: 'api' }, res: 'success', src });
           conduit.log.info({ did, what, by }, 'revoked');
           return {};
         }),
     },
   ];
+}
+
+function operatorOf({ config }: Conduit) {
+  return { id: config.site!.operatorKeyHash, k: 'operator' } as const;
 }
 
 /**

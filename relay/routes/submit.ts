@@ -23,8 +23,8 @@ import {
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
-/** What fits into a control frame beside epoch and transfer id. */
-const RECEIPTS_PER_ANSWER = 8;
+/** What fits into a control frame beside epoch, transfer id and log receipt. */
+const RECEIPTS_PER_ANSWER = 7;
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {
   const { blockBytes } = conduit.store;
@@ -80,9 +80,11 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
   requireType(exchange.request, OCTETS);
   const { did, zone } = exchange.member().device;
   const accepted = await receive(conduit, exchange, { did, zone });
+  const logged = await conduit.audit.receiptOf(accepted.transferId);
   return sendControl(exchange.reply, 201, [
     { type: 'epoch', epochId: conduit.epoch },
     { type: 'accepted', transferId: fromHex(accepted.transferId, 16), repeated: accepted.repeated },
+    ...logged,
     ...conduit.receipts.next(did, RECEIPTS_PER_ANSWER).map((bytes) => ({ type: 'receipt' as const, bytes })),
   ]);
 }

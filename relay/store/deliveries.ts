@@ -39,7 +39,7 @@ export class Deliveries {
   readonly #store: BlockStore;
   readonly #limits: DeliveryLimits;
   readonly #makeId: () => string;
-  readonly #onEvent: (event: DeliveryEvent) => void;
+  readonly #onEvent: (event: DeliveryEvent, transfer: Transfer) => void;
   readonly #ledger = new Ledger();
   readonly #turns = new Turns();
   /** Every slot in use, those still being received included. */
@@ -52,7 +52,7 @@ export class Deliveries {
     store: BlockStore,
     limits: DeliveryLimits,
     makeId: () => string,
-    onEvent: (event: DeliveryEvent) => void,
+    onEvent: (event: DeliveryEvent, transfer: Transfer) => void,
   ) {
     this.#store = store;
     this.#limits = limits;
@@ -294,6 +294,6 @@ export class Deliveries {
   /** Every change of a transfer ends here: the store keeps it while it is held, then it is told. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
     if (transfer.slot) this.#store.persist(transfer);
-    this.#onEvent(deliveryEvent(type, transfer, view));
+    this.#onEvent(deliveryEvent(type, transfer, view), transfer);
   }
 }

@@ -4,7 +4,12 @@ import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type ControlItem, itemOf } from '../../protocol/control.ts';
-import { toHex } from '../../protocol/text.ts';
+import { spkiOf } from '../../protocol/engine/der.ts';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
+import { deriveSeed } from '../../protocol/engine/seeds.ts';
+import { pinOf, toHex } from '../../protocol/text.ts';
+import { Epochs } from '../../relay/log/epochs.ts';
+import { verifyChain } from '../fixtures/audit.ts';
 import { Books } from '../fixtures/books.ts';
 import { killRun } from '../fixtures/kill-run.ts';
 import { smallPlant } from '../fixtures/plant.ts';
@@ -16,6 +21,7 @@ import {
   spawnRelay,
   writeRelayConfig,
 } from '../fixtures/relay-process.ts';
+import { seedOf } from '../fixtures/site.ts';
 
 /** `npm run test:long -- kill` asks for more. */
 const KILLS = 15;
@@ -33,13 +39,28 @@ if (!existsSync('/dev/shm') || statfsSync('/dev/shm').type !== TMPFS) {
 }
 
 t.test('nothing accepted is lost, nothing burned comes back, no view goes to two readers', async (t) => {
-  const books = await killRun(t, { directory: t.testdir(), kills: KILLS });
+  const inspect = (folder: string, { transferIds }: Books): void => {
+    const recorded = acceptedIn(t, folder);
+    const missing = transferIds.filter((id) => !recorded.has(id));
+    t.same(missing, [], `each of ${transferIds.length} accepted blocks has a record`);
+  };
+  const books = await killRun(t, { directory: t.testdir(), kills: KILLS, inspect });
   const { accepted, burned } = books.counts;
   t.ok(accepted > KILLS, `${accepted} blocks were accepted`);
   t.ok(burned > 0, `${burned} were seen to burn`);
   t.same(books.lost(), [], 'accepted and never given');
   t.same(books.faults, []);
 });
+
+/** Transfers that the audit log says were accepted; all epochs of all processes are verified. */
+function acceptedIn(t: Test, folder: string): Set<string> {
+  const logSeed = deriveSeed(engine, seedOf('relay'), 'ghostpipe/seed-log/v1');
+  const logPin = pinOf(spkiOf('ml-dsa-65', engine.singleKey('ml-dsa-65', logSeed).publicKey));
+  const onFinding = (fact: string) => t.fail(fact);
+  const { kept } = new Epochs({ engine, logPin, folder, limitBytes: 2 ** 28, onFinding });
+  const records = verifyChain(t, kept, logPin);
+  return new Set(records.flatMap((record) => (record.act === 'transfer.accepted' ? record.obj.x : [])));
+}
 
 t.test('a relay that is wrong is caught', async (t) => {
   const caught: Record<string, (books: Books) => boolean> = {

@@ -1,7 +1,7 @@
-/** The Debian packages that some suites need: found by a binary that each brings. */
+/** The Debian packages that some suites need: found by a binary that each brings, or a file by its whole path. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { CannotRun, ROOT } from '../../bin/install.mjs';
 
 /**
@@ -58,6 +58,7 @@ function readPackages() {
  * @returns {boolean}
  */
 function onPath(binary) {
+  if (isAbsolute(binary)) return existsSync(binary);
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, binary), constants.X_OK);

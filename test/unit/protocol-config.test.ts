@@ -8,6 +8,7 @@ import {
   parseRelayConfig,
 } from '../../protocol/config.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { refuses } from '../fixtures/protocol.ts';
 
 const health = { zone: 'management', address: '127.0.0.1', port: 9100, tls: 'off', calls: ['health'] };
 
@@ -24,6 +25,7 @@ function refusedAt(value: unknown): string {
 t.test('only listeners must be written; the rest has defaults', async (t) => {
   t.same(parseRelayConfig({ listeners: [DEFAULT_LISTENER] }), {
     mode: 'iot',
+    audit: { mode: 'best-effort', ramMiB: 256 },
     name: 'relay',
     seedFile: null,
     licenceKey: null,
@@ -112,4 +114,8 @@ t.test('calls that name devices are served in the management zone only', async (
     CALLS.filter((call) => !served.has(call)),
     MANAGEMENT_CALLS,
   );
+});
+
+t.test('an audit mode that needs a stick is refused', async (t) => {
+  refuses(t, 'schema-invalid', () => parseRelayConfig({ listeners: [DEFAULT_LISTENER], audit: { mode: 'required' } }));
 });

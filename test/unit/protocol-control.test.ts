@@ -25,6 +25,8 @@ const ITEMS: ControlItem[] = [
   { type: 'accepted', transferId, repeated: false },
   { type: 'lease', transferId, blockSha256: seed('block'), attempt: 2, leaseMs: 60_000 },
   { type: 'cover' },
+  { type: 'logReceipt', bytes: new Uint8Array(2523).fill(7) },
+  { type: 'commitSalt', transferId: new Uint8Array(16).fill(8), salt: new Uint8Array(32).fill(9) },
   { type: 'status', transferId, state: 'unknown' },
   { type: 'problem', transferId, code: 'lease-expired' },
   { type: 'rosterPiece', version: 4, offset: 24_576, total: 30_000, bytes: coins('piece')(100) },
@@ -59,6 +61,8 @@ t.test('type numbers and lengths on the wire', async (t) => {
       [6, 17],
       [7, 56],
       [8, 0],
+      [16, 2523],
+      [17, 48],
       [9, 17],
       [10, 29],
       [11, 112],
@@ -92,13 +96,13 @@ t.test('a frame is filled to its last byte', async (t) => {
 t.test('unknown types are skipped', async (t) => {
   const known = encodeControl([{ type: 'cover' }]).subarray(4, 7);
   const frame = new Uint8Array(CONTROL_BYTES);
-  frame.set(concat(utf8('GPC1'), Uint8Array.of(16, 0, 2, 9, 9), known));
+  frame.set(concat(utf8('GPC1'), Uint8Array.of(31, 0, 2, 9, 9), known));
   t.same(parseControl(frame), [{ type: 'cover' }]);
 });
 
 t.test('what a parser refuses', async (t) => {
   const frame = encodeControl(ITEMS);
-  const id = new Uint8Array(16);
+  const id = new Uint8Array(31);
   const overfull = new Uint8Array(CONTROL_BYTES);
   new ByteWriter(overfull)
     .bytes(utf8('GPC1'))

@@ -28,6 +28,18 @@ export interface NewSite {
   readonly logLevel?: RelayConfig['logLevel'];
 }
 
+/** What anybody may read of the audit log: heads, hashes and proofs, no records but the epoch statement. */
+const LOG_CALLS: readonly Call[] = [
+  'checkpoint',
+  'tile',
+  'ct-epoch',
+  'ct-sth',
+  'ct-sth-history',
+  'ct-proof',
+  'ct-consistency',
+  'ct-feed',
+];
+
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
   ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster'],
@@ -43,11 +55,14 @@ const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
     'openapi',
     'status-page',
     'status-json',
+    ...LOG_CALLS,
+    'entries',
+    'ct-log',
   ],
 };
 
 /** What browsers and Prometheus are served, which do not speak the post-quantum signature. */
-const MONITORING_CALLS: readonly Call[] = ['status-page', 'status-json', 'health', 'metrics'];
+const MONITORING_CALLS: readonly Call[] = ['status-page', 'status-json', 'health', 'metrics', ...LOG_CALLS];
 
 /** Makes a site in `folder`, which must be empty or missing; refuses `already-exists`. site.json is written last. */
 export function createSite(engine: Engine, folder: string, site: NewSite): SiteFolder {

@@ -1,0 +1,62 @@
+/**
+ * The feed of tree heads: RSS 2.0, one item a head, newest first, each with the whole signed note.
+ *
+ * It holds the last heads, and for a week the last head of each hour, which the end of the hour leaves in its place: a
+ * reader that comes once a week misses no hour.
+ */
+import type { LogView, PublishedHead } from './log-view.ts';
+
+const LAST_HEADS = 20;
+const HOUR_SECONDS = 3600;
+const WEEK_SECONDS = 7 * 24 * HOUR_SECONDS;
+
+export interface FeedHead extends PublishedHead {
+  readonly origin: string;
+}
+
+/** The heads of the feed over all epochs, newest first: at most 189, since hours are counted from the newest head. */
+export function feedHeads(log: LogView): FeedHead[] {
+  const heads = log.epochs.flatMap(({ origin, heads }) => heads.map((head) => ({ ...head, origin }))).reverse();
+  const hours = new Set<number>();
+  const oldest = (heads[0]?.seconds ?? 0) - WEEK_SECONDS;
+  return heads.filter(({ seconds }, i) => {
+    const hour = Math.floor(seconds / HOUR_SECONDS);
+    const isLast = seconds > oldest && !hours.has(hour);
+    if (isLast) hours.add(hour);
+    return isLast || i < LAST_HEADS;
+  });
+}
+
+/** The feed as an XML document. */
+export function feedXml(log: LogView): string {
+  const relay = log.epochs.at(-1)?.origin.split('/')[0] ?? '';
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<rss version="2.0">',
+    '<channel>',
+    `<title>${escaped(`Signed tree heads of ${relay}`)}</title>`,
+    `<link>urn:ghostpipe:audit:${escaped(encodeURIComponent(relay))}</link>`,
+    `<description>Every tree head of the audit log, as it was signed. Audit mode: ${log.mode}.</description>`,
+    ...feedHeads(log).map(item),
+    '</channel>',
+    '</rss>',
+    '',
+  ].join('\n');
+}
+
+function item({ origin, size, seconds, checkpoint }: FeedHead): string {
+  const note = Buffer.from(checkpoint).toString('utf8');
+  return [
+    '<item>',
+    `<title>${escaped(`${origin} at size ${size}`)}</title>`,
+    `<guid isPermaLink="false">${escaped(`${origin}#${size}@${seconds}`)}</guid>`,
+    `<pubDate>${new Date(seconds * 1000).toUTCString()}</pubDate>`,
+    `<description>${escaped(note)}</description>`,
+    '</item>',
+  ].join('\n');
+}
+
+/** Text between tags: notes have no control characters, so this is all that XML asks for. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

@@ -1,0 +1,70 @@
+/** The audit log that a configuration asks for, with what earlier processes left of it, and its first records. */
+import { utf8 } from '../protocol/bytes.ts';
+import { canonicalBytes } from '../protocol/canonical.ts';
+import type { RelayConfig } from '../protocol/config.ts';
+import type { Engine } from '../protocol/engine/engine.ts';
+import { toBase64Url } from '../protocol/text.ts';
+import { Audit } from './audit.ts';
+import type { RelayIdentity } from './identity.ts';
+import { Epochs } from './log/epochs.ts';
+import { Sequencer } from './log/sequencer.ts';
+import { SignerThread } from './log/signer-thread.ts';
+import type { Log } from './log.ts';
+import type { Version } from './version.ts';
+
+const MIB = 2 ** 20;
+
+export interface OpenAuditOptions {
+  readonly engine: Engine;
+  /** Its log seed is handed over to the signer. */
+  readonly identity: RelayIdentity;
+  readonly version: Version;
+  /** Monotonic milliseconds, and when the process began by them. */
+  readonly now: () => number;
+  readonly startedMs: number;
+  readonly log: Log;
+}
+
+/** Opens the log. Nobody else may use the store's folder. */
+export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit {
+  const { engine, identity, version, now, startedMs, log } = options;
+  const { mode, ramMiB } = config.audit;
+  const { name, store, licenceKey } = config;
+  const tell = (fact: string): void => log.warn({ fact }, 'audit');
+  const signer = new SignerThread(identity.logSeed);
+  const epochs = new Epochs({
+    engine,
+    logPin: identity.logPin,
+    folder: store.kind === 'tmpfs' && mode !== 'none' ? store.path : null,
+    limitBytes: ramMiB * MIB,
+    onFinding: tell,
+  });
+  const salt = engine.random(32);
+  const salted = (bytes: Uint8Array): string => toBase64Url(engine.sha256(salt, bytes));
+  const loaded = { hash: salted(canonicalBytes({ ...config, licenceKey: null })), version: 0 };
+  const opening = { boot: 'unknown', config: loaded, software: version.version } as const;
+  const wall = () => Date.now();
+  const sequencer = new Sequencer({
+    engine,
+    signer,
+    epochs,
+    mode,
+    name,
+    opening,
+    now,
+    startedMs,
+    wall,
+    onFault: tell,
+  });
+  const audit = new Audit({ engine, sequencer, signer, epochs, name, now });
+  audit.did('boot', { reason: 'unknown' });
+  audit.did('config.loaded', loaded);
+  if (licenceKey !== null)
+    audit.record({
+      act: 'licence.loaded',
+      obj: { hash: salted(utf8(licenceKey)) },
+      res: 'success',
+      src: { id: config.site!.operatorKeyHash, k: 'operator' },
+    });
+  return audit;
+}
