@@ -1,13 +1,13 @@
 /** The shared state of a relay that serves a site. Made once by service.ts; routes read it and change it by methods. */
 import type { RelayConfig } from '../protocol/config.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
-import type { Activity } from './activity.ts';
-import type { Audit } from './audit.ts';
-import type { Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
-import type { Receipts } from './receipts.ts';
-import type { Registry } from './registry.ts';
-import type { RosterStore } from './roster-store.ts';
+import type { Audit } from './log/audit.ts';
+import type { Receipts } from './members/receipts.ts';
+import type { Registry } from './members/registry.ts';
+import type { RosterStore } from './members/roster-store.ts';
+import type { Activity } from './monitor/activity.ts';
+import type { Log } from './monitor/event-log.ts';
+import type { Metrics } from './monitor/metrics.ts';
 import type { BlockStore } from './store/block-store.ts';
 import type { Deliveries } from './store/deliveries.ts';
 

@@ -7,7 +7,7 @@ import { type Engine, SEED_BYTES } from '../protocol/engine/engine.ts';
 import { deriveSeed } from '../protocol/engine/seeds.ts';
 import { Problem } from '../protocol/problem.ts';
 import { fromBase64Url, pinOf } from '../protocol/text.ts';
-import { type Certified, ecdsaCertificate, mlDsaCertificate, mlDsaKey, spkiOf } from './certificate.ts';
+import { type Certified, ecdsaCertificate, mlDsaCertificate, mlDsaKey, spkiOf } from './http/certificate.ts';
 
 export interface RelayIdentity {
   /** For `pq` listeners; its pin is in every client's profile. */

@@ -10,10 +10,10 @@ import {
 import { ackCommit } from '../../protocol/envelope.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
-import { readBody } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
-import { OCTETS, sendControl, streamParts } from '../octet-reply.ts';
-import type { Member } from '../registry.ts';
+import { readBody } from '../http/body.ts';
+import { OCTETS, sendControl, streamParts } from '../http/octet-reply.ts';
+import type { Member } from '../members/registry.ts';
 import type { Lease } from '../store/handover.ts';
 import { describe, type MemberExchange, type MemberRoute, octets, requireType } from './route.ts';
 

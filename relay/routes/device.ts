@@ -5,10 +5,10 @@ import { asProblem, Problem } from '../../protocol/problem.ts';
 import { openRegistration, REGISTRATION_LIMIT, type Registration } from '../../protocol/registration.ts';
 import { operatorKeys } from '../../protocol/roster.ts';
 import { toHex } from '../../protocol/text.ts';
-import { bearerKey } from '../auth.ts';
-import { readBody } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
-import { documentFault } from '../log.ts';
+import { readBody } from '../http/body.ts';
+import { bearerKey } from '../members/auth.ts';
+import { documentFault } from '../monitor/event-log.ts';
 import { describe, json, type OpenExchange, parameter, type Route, requireType, strings } from './route.ts';
 
 export function deviceRoutes(conduit: Conduit): Route[] {

@@ -5,10 +5,10 @@
 import { Problem } from '../../protocol/problem.ts';
 import { toBase64 } from '../../protocol/text.ts';
 import { parseTilePath, TILE_WIDTH, type Tile } from '../../protocol/tile.ts';
+import { OCTETS } from '../http/octet-reply.ts';
 import { feedHeads, feedXml } from '../log/feed.ts';
 import type { LogView, PublishedHead } from '../log/log-view.ts';
 import { epochOf, headOfSize, newestHead, readBundle, readRecords, readTile } from '../log/read.ts';
-import { OCTETS } from '../octet-reply.ts';
 import { inVain, queryOf, sendText } from './log-query.ts';
 import { describe, type Exchange, json, parameter, type Route } from './route.ts';
 

@@ -2,10 +2,10 @@
  * What monitoring asks: health, metrics, the description of the calls, and in the management zone the status. They tell
  * nothing about payload, and outside the management zone nothing about devices.
  */
-import type { Health } from '../health.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Status } from '../status.ts';
-import { STATUS_PAGE_HEADERS, statusPage } from '../status-page.ts';
+import type { Health } from '../monitor/health.ts';
+import type { Metrics } from '../monitor/metrics.ts';
+import type { Status } from '../monitor/status.ts';
+import { STATUS_PAGE_HEADERS, statusPage } from '../monitor/status-page.ts';
 import { describe, json, type OpenRoute } from './route.ts';
 
 /** `health` and `status` are asked at each request. */

@@ -3,9 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { REVOCATION } from '../../protocol/revocation.ts';
 import { ROSTER } from '../../protocol/roster.ts';
-import { readBody } from '../body.ts';
 import { bodyMs, type Conduit, enforceRoster } from '../conduit.ts';
-import { documentFault } from '../log.ts';
+import { readBody } from '../http/body.ts';
+import { documentFault } from '../monitor/event-log.ts';
 import { describe, json, type OpenExchange, type OpenRoute } from './route.ts';
 
 /** Refusals that come after the operator's signature held: their cause is told. */

@@ -2,7 +2,7 @@
 import { Problem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
-import { OCTETS, rangeOf, streamParts } from '../octet-reply.ts';
+import { OCTETS, rangeOf, streamParts } from '../http/octet-reply.ts';
 import { describe, type MemberExchange, type MemberRoute, octets, parameter, strings } from './route.ts';
 
 export function outboundRoutes(conduit: Conduit): MemberRoute[] {

@@ -3,10 +3,10 @@ import type {} from '@fastify/swagger';
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import type { Call } from '../../protocol/config.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { Allowed, ZoneGate } from '../auth.ts';
-import { OCTETS } from '../octet-reply.ts';
-import { PROBLEM_TYPE } from '../problem-reply.ts';
-import type { Member } from '../registry.ts';
+import { OCTETS } from '../http/octet-reply.ts';
+import { PROBLEM_TYPE } from '../http/problem-reply.ts';
+import type { Allowed, ZoneGate } from '../members/auth.ts';
+import type { Member } from '../members/registry.ts';
 
 /** One request and its reply, at a listener of one zone. */
 export interface Exchange {

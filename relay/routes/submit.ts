@@ -3,11 +3,11 @@ import { headerBytes, MAX_STANZAS, parseHeader } from '../../protocol/block.ts';
 import { CONTROL_BYTES } from '../../protocol/control.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
-import { receiveBlock } from '../body.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
-import { OCTETS, sendControl } from '../octet-reply.ts';
-import { recipientsOf } from '../recipients.ts';
-import type { Member } from '../registry.ts';
+import { receiveBlock } from '../http/body.ts';
+import { OCTETS, sendControl } from '../http/octet-reply.ts';
+import { recipientsOf } from '../members/recipients.ts';
+import type { Member } from '../members/registry.ts';
 import type { Slot } from '../store/block-store.ts';
 import type { Accepted } from '../store/handover.ts';
 import {

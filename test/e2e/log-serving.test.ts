@@ -12,7 +12,7 @@ import { leafHash } from '../../protocol/merkle.ts';
 import { toHex } from '../../protocol/text.ts';
 import { parseBundle, tileOfEntries } from '../../protocol/tile.ts';
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts';
-import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
 import { logKeys, logSigners, ORIGIN, SECONDS, treeOf } from '../fixtures/log.ts';
 import { smallLog } from '../fixtures/log-view.ts';
 import { seed } from '../fixtures/protocol.ts';

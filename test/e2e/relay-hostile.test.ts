@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { itemOf } from '../../protocol/control.ts';
-import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { allWiped, openAs, type RunningRelay, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { CALLS, type Call, type ListenerConfig } from '../../protocol/config.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
 import { smallLog } from '../fixtures/log-view.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { ask, runRelay } from '../fixtures/relay.ts';

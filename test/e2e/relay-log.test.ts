@@ -8,7 +8,7 @@ import { CONTROL_BYTES, type ControlItem, encodeControl, itemOf } from '../../pr
 import type { ProblemCode } from '../../protocol/problem.ts';
 import { RECEIPT_BYTES } from '../../protocol/receipt.ts';
 import { toBase64Url } from '../../protocol/text.ts';
-import { makeLog } from '../../relay/log.ts';
+import { makeLog } from '../../relay/monitor/event-log.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { openAs, type Request, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { CONTROL_BYTES } from '../../protocol/control.ts';
-import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { type Request, runRelay, sealTo } from '../fixtures/relay.ts';

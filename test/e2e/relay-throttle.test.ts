@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import t, { type Test } from 'tap';
-import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { type Request, type RunningRelay, runRelay, sealTo } from '../fixtures/relay.ts';

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { CONTROL_BYTES } from '../../protocol/control.ts';
 import type { Zone } from '../../protocol/shapes.ts';
-import { NOT_AVAILABLE } from '../../relay/problem-reply.ts';
+import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
 import { connectPinned } from '../../tools/lib/pinned-tls.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { type RunningRelay, runRelay, sealTo } from '../fixtures/relay.ts';

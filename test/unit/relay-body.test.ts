@@ -4,7 +4,7 @@ import http, { type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import t from 'tap';
-import { receiveBlock } from '../../relay/body.ts';
+import { receiveBlock } from '../../relay/http/body.ts';
 import { sameBytes } from '../fixtures/protocol.ts';
 
 const BLOCK = randomBytes(1_048_576);

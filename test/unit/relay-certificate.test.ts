@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { PIN_PATTERN, pinOf, toBase64Url } from '../../protocol/text.ts';
-import { ecdsaCertificate, mlDsaCertificate } from '../../relay/certificate.ts';
-import { bitString, element, objectIdentifier } from '../../relay/der.ts';
+import { ecdsaCertificate, mlDsaCertificate } from '../../relay/http/certificate.ts';
+import { bitString, element, objectIdentifier } from '../../relay/http/der.ts';
+import { cipherOrder, hasAesInstructions } from '../../relay/http/tls-options.ts';
 import { readSeedFile, relayIdentity } from '../../relay/identity.ts';
-import { cipherOrder, hasAesInstructions } from '../../relay/tls-options.ts';
 import { seedOf } from '../fixtures/site.ts';
 
 t.test('DER lengths and identifiers', async (t) => {

@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { Levels } from '../../relay/level-metrics.ts';
-import { makeMetrics } from '../../relay/metrics.ts';
-import type { DeviceStatus } from '../../relay/status.ts';
+import type { Levels } from '../../relay/monitor/level-metrics.ts';
+import { makeMetrics } from '../../relay/monitor/metrics.ts';
+import type { DeviceStatus } from '../../relay/monitor/status.ts';
 
 const LEVELS: Levels = {
   health: {

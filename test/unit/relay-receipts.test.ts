@@ -2,9 +2,9 @@ import t, { type Test } from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { type DeliveryReceipt, parseReceipt, signReceipt } from '../../protocol/receipt.ts';
 import { openRegistration } from '../../protocol/registration.ts';
-import { MAX_RECEIPTS, RECEIPTS_PER_PAIR, Receipts } from '../../relay/receipts.ts';
-import { Registry } from '../../relay/registry.ts';
-import { RosterStore } from '../../relay/roster-store.ts';
+import { MAX_RECEIPTS, RECEIPTS_PER_PAIR, Receipts } from '../../relay/members/receipts.ts';
+import { Registry } from '../../relay/members/registry.ts';
+import { RosterStore } from '../../relay/members/roster-store.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import type { SiteDevice } from '../fixtures/site.ts';
 

@@ -5,9 +5,9 @@ import { apiKeyHash } from '../../protocol/identity.ts';
 import { signKeyStatement } from '../../protocol/key-statement.ts';
 import { openRegistration, type Registration } from '../../protocol/registration.ts';
 import { type SignedJson, signDocument } from '../../protocol/signed.ts';
-import { authenticate, bearerKey, zoneGate } from '../../relay/auth.ts';
-import { type Member, Registry } from '../../relay/registry.ts';
-import { RosterStore } from '../../relay/roster-store.ts';
+import { authenticate, bearerKey, zoneGate } from '../../relay/members/auth.ts';
+import { type Member, Registry } from '../../relay/members/registry.ts';
+import { RosterStore } from '../../relay/members/roster-store.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { type Site, type SiteDevice, ZONE_LISTENERS } from '../fixtures/site.ts';
 

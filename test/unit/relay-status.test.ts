@@ -1,10 +1,10 @@
 /** The status of a relay: who was last heard when, one model, and the page that shows it. */
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import { Activity } from '../../relay/activity.ts';
-import { html } from '../../relay/html.ts';
-import { inWords, type Status } from '../../relay/status.ts';
-import { STATUS_PAGE_HEADERS, statusPage } from '../../relay/status-page.ts';
+import { Activity } from '../../relay/monitor/activity.ts';
+import { html } from '../../relay/monitor/html.ts';
+import { inWords, type Status } from '../../relay/monitor/status.ts';
+import { STATUS_PAGE_HEADERS, statusPage } from '../../relay/monitor/status-page.ts';
 import type { DeliveryEvent } from '../../relay/store/event.ts';
 
 function event(type: DeliveryEvent['type'], transferId: string, sender = 'plc'): DeliveryEvent {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { MAX_SOURCES, sourceOf, Throttle } from '../../relay/throttle.ts';
+import { MAX_SOURCES, sourceOf, Throttle } from '../../relay/http/throttle.ts';
 
 const MINUTE = 60_000;
 

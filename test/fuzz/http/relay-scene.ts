@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ControlItem } from '../../../protocol/control.ts';
 import { itemOf } from '../../../protocol/control.ts';
-import { makeLog } from '../../../relay/log.ts';
+import { makeLog } from '../../../relay/monitor/event-log.ts';
 import type { RelayClient } from '../../../tools/lib/relay-client.ts';
 import { openAs, type RunningRelay, runRelay, sealTo, sessionItem } from '../../fixtures/relay.ts';
 import { makeSite, type Site } from '../../fixtures/site.ts';

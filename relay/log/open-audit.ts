@@ -1,16 +1,16 @@
 /** The audit log that a configuration asks for, with what earlier processes left of it, and its first records. */
-import { utf8 } from '../protocol/bytes.ts';
-import { canonicalBytes } from '../protocol/canonical.ts';
-import type { RelayConfig } from '../protocol/config.ts';
-import type { Engine } from '../protocol/engine/engine.ts';
-import { toBase64Url } from '../protocol/text.ts';
+import { utf8 } from '../../protocol/bytes.ts';
+import { canonicalBytes } from '../../protocol/canonical.ts';
+import type { RelayConfig } from '../../protocol/config.ts';
+import type { Engine } from '../../protocol/engine/engine.ts';
+import { toBase64Url } from '../../protocol/text.ts';
+import type { RelayIdentity } from '../identity.ts';
+import type { Log } from '../monitor/event-log.ts';
+import type { Version } from '../version.ts';
 import { Audit } from './audit.ts';
-import type { RelayIdentity } from './identity.ts';
-import { Epochs } from './log/epochs.ts';
-import { Sequencer } from './log/sequencer.ts';
-import { SignerThread } from './log/signer-thread.ts';
-import type { Log } from './log.ts';
-import type { Version } from './version.ts';
+import { Epochs } from './epochs.ts';
+import { Sequencer } from './sequencer.ts';
+import { SignerThread } from './signer-thread.ts';
 
 const MIB = 2 ** 20;
 

@@ -2,11 +2,11 @@
  * The roster that the relay enforces. Its version only grows, and revocations are never taken back; both live in RAM
  * and come again from the roster file at the next start.
  */
-import type { Engine, VerifyingKeys } from '../protocol/engine/engine.ts';
-import { Problem } from '../protocol/problem.ts';
-import { isRevoked, REVOCATION, type Revocation, type RevokedEntry } from '../protocol/revocation.ts';
-import { deviceWithDid, openRoster, operatorKeys, type Roster, type RosterDevice } from '../protocol/roster.ts';
-import { openDocumentBytes } from '../protocol/signed.ts';
+import type { Engine, VerifyingKeys } from '../../protocol/engine/engine.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { isRevoked, REVOCATION, type Revocation, type RevokedEntry } from '../../protocol/revocation.ts';
+import { deviceWithDid, openRoster, operatorKeys, type Roster, type RosterDevice } from '../../protocol/roster.ts';
+import { openDocumentBytes } from '../../protocol/signed.ts';
 
 /** Most revocations by statement; more belong into a roster. */
 const MAX_STATEMENTS = 4096;

@@ -1,9 +1,9 @@
 /** Who is registered: by identifier, by API key, by KEM key. In RAM only; devices register again by themselves. */
-import type { Engine } from '../protocol/engine/engine.ts';
-import { apiKeyHash } from '../protocol/identity.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { Registration } from '../protocol/registration.ts';
-import type { RosterDevice } from '../protocol/roster.ts';
+import type { Engine } from '../../protocol/engine/engine.ts';
+import { apiKeyHash } from '../../protocol/identity.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { Registration } from '../../protocol/registration.ts';
+import type { RosterDevice } from '../../protocol/roster.ts';
 import type { Entitlements } from './entitlements.ts';
 import type { RosterStore } from './roster-store.ts';
 

@@ -1,8 +1,8 @@
 /** Where a block may go: read from its own header, checked against registrations and the sender's route. */
-import type { Header } from '../protocol/block.ts';
-import { Problem } from '../protocol/problem.ts';
-import { routeOf } from '../protocol/roster.ts';
-import { toBase64Url } from '../protocol/text.ts';
+import type { Header } from '../../protocol/block.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { routeOf } from '../../protocol/roster.ts';
+import { toBase64Url } from '../../protocol/text.ts';
 import type { Member, Registry } from './registry.ts';
 import type { RosterStore } from './roster-store.ts';
 

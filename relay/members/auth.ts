@@ -2,10 +2,10 @@
  * Who may make a call: the one gate in front of every call that needs a key. Whoever is turned away gets
  * `not-available`; the detail of that problem is for the relay's log only.
  */
-import { DATA_CALLS, type ListenerConfig } from '../protocol/config.ts';
-import { API_KEY_PATTERN } from '../protocol/identity.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { Role, Zone } from '../protocol/shapes.ts';
+import { DATA_CALLS, type ListenerConfig } from '../../protocol/config.ts';
+import { API_KEY_PATTERN } from '../../protocol/identity.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { Role, Zone } from '../../protocol/shapes.ts';
 import type { Member, Registry } from './registry.ts';
 
 /** `device` is any registered device, a role is a device that the roster gives that role. */

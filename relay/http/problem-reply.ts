@@ -4,8 +4,8 @@
  */
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { MAX_BLOCK_BYTES } from '../protocol/block.ts';
-import { PROBLEMS, Problem } from '../protocol/problem.ts';
+import { MAX_BLOCK_BYTES } from '../../protocol/block.ts';
+import { PROBLEMS, Problem } from '../../protocol/problem.ts';
 import { discardBody } from './body.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';

@@ -2,7 +2,7 @@
 import { constants } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ServerOptions } from 'node:https';
-import type { RelayIdentity } from './identity.ts';
+import type { RelayIdentity } from '../identity.ts';
 
 const HANDSHAKE_MS = 5000;
 

@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { release } from '../protocol/bytes.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { BlockBytes } from './store/block-store.ts';
+import { release } from '../../protocol/bytes.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { BlockBytes } from '../store/block-store.ts';
 
 /**
  * Receives a body of exactly `length` bytes into `target` (or nowhere, when there is no room) and returns its SHA-256

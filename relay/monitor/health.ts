@@ -1,7 +1,7 @@
 /** The relay's word on itself: ready or not, and what an operator should know. */
-import { toHex } from '../protocol/text.ts';
-import type { Conduit } from './conduit.ts';
-import type { Version } from './version.ts';
+import { toHex } from '../../protocol/text.ts';
+import type { Conduit } from '../conduit.ts';
+import type { Version } from '../version.ts';
 
 export interface Health {
   readonly status: 'ready' | 'not-ready';

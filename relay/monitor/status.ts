@@ -2,9 +2,9 @@
  * What the management zone is shown of a relay: its health, facts in plain words, and every device of the roster. One
  * model with two renderings: the page `GET /`, and `GET /status.json` for `ghostpipe status`.
  */
-import type { RosterDevice } from '../protocol/roster.ts';
-import type { Role, Zone } from '../protocol/shapes.ts';
-import type { Conduit } from './conduit.ts';
+import type { RosterDevice } from '../../protocol/roster.ts';
+import type { Role, Zone } from '../../protocol/shapes.ts';
+import type { Conduit } from '../conduit.ts';
 import type { Health } from './health.ts';
 
 /** One line about the relay for a person; a part of the relay that has something to say adds one. */

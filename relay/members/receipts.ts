@@ -2,11 +2,11 @@
  * Delivery receipts on their way from receivers to senders: the newest of each (stream, receiver), since they are
  * cumulative. The relay verifies them so that nobody else's words take up the room; senders verify them again.
  */
-import type { Engine } from '../protocol/engine/engine.ts';
-import { didOf } from '../protocol/identity.ts';
-import { Problem } from '../protocol/problem.ts';
-import { verifyReceipt } from '../protocol/receipt.ts';
-import { toHex } from '../protocol/text.ts';
+import type { Engine } from '../../protocol/engine/engine.ts';
+import { didOf } from '../../protocol/identity.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { verifyReceipt } from '../../protocol/receipt.ts';
+import { toHex } from '../../protocol/text.ts';
 import type { Member } from './registry.ts';
 import type { RosterStore } from './roster-store.ts';
 

@@ -3,7 +3,7 @@
  * claims, since a receiver that gets covers is as alive as one that gets blocks. All ages are of this run of the relay,
  * by its monotonic clock; nothing is decided by them.
  */
-import type { DeliveryEvent } from './store/event.ts';
+import type { DeliveryEvent } from '../store/event.ts';
 
 /** Milliseconds since a device last did something; null when it did not since the relay started. */
 export interface Ages {

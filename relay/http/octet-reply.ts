@@ -1,8 +1,8 @@
 /** Answers of fixed size: a control frame, and a block streamed from its slot. */
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { type ControlItem, encodeControl } from '../protocol/control.ts';
-import type { BlockBytes } from './store/block-store.ts';
+import { type ControlItem, encodeControl } from '../../protocol/control.ts';
+import type { BlockBytes } from '../store/block-store.ts';
 
 const PIECE_BYTES = 65_536;
 export const OCTETS = 'application/octet-stream';

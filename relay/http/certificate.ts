@@ -5,8 +5,8 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js';
-import { Problem } from '../protocol/problem.ts';
-import { pinOf } from '../protocol/text.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { pinOf } from '../../protocol/text.ts';
 import {
   bitString,
   element,

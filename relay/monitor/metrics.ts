@@ -5,14 +5,14 @@
  */
 import type { Server } from 'node:http';
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
-import type { ProblemCode } from '../protocol/problem.ts';
-import type { Zone } from '../protocol/shapes.ts';
-import type { DropReason } from './connections.ts';
+import type { ProblemCode } from '../../protocol/problem.ts';
+import type { Zone } from '../../protocol/shapes.ts';
+import type { DropReason } from '../http/connections.ts';
+import type { DeliveryEvent } from '../store/event.ts';
 import { addDeviceMetrics } from './device-metrics.ts';
 import { addLevelMetrics, type Levels } from './level-metrics.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import type { DeviceStatus } from './status.ts';
-import type { DeliveryEvent } from './store/event.ts';
 
 /** Labels whose series exist from the start: one that begins at its first event would hide that event from rates. */
 const EVENTS: readonly DeliveryEvent['type'][] = [

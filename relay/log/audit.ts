@@ -2,20 +2,20 @@
  * The audit log as the rest of the relay sees it: each thing that happens becomes a record, and who handed in a block
  * gets a log receipt. Refusals are counted and recorded once a minute, so that nobody fills the log by failing.
  */
-import { utf8 } from '../protocol/bytes.ts';
-import type { ControlItem } from '../protocol/control.ts';
-import type { Engine } from '../protocol/engine/engine.ts';
-import { digestOf } from '../protocol/identity.ts';
-import { blockCommitment, type LogSource } from '../protocol/log-record.ts';
-import { asProblem, PROBLEMS, type ProblemCode } from '../protocol/problem.ts';
-import { streamId } from '../protocol/stream.ts';
-import { fromHex, toHex } from '../protocol/text.ts';
-import type { Epochs } from './log/epochs.ts';
-import type { LogView } from './log/log-view.ts';
-import { type Draft, HEAD_MS, type Recorded, type Sequencer } from './log/sequencer.ts';
-import type { Signer } from './log/signer.ts';
-import type { DeliveryEvent } from './store/event.ts';
-import type { Transfer } from './store/transfer.ts';
+import { utf8 } from '../../protocol/bytes.ts';
+import type { ControlItem } from '../../protocol/control.ts';
+import type { Engine } from '../../protocol/engine/engine.ts';
+import { digestOf } from '../../protocol/identity.ts';
+import { blockCommitment, type LogSource } from '../../protocol/log-record.ts';
+import { asProblem, PROBLEMS, type ProblemCode } from '../../protocol/problem.ts';
+import { streamId } from '../../protocol/stream.ts';
+import { fromHex, toHex } from '../../protocol/text.ts';
+import type { DeliveryEvent } from '../store/event.ts';
+import type { Transfer } from '../store/transfer.ts';
+import type { Epochs } from './epochs.ts';
+import type { LogView } from './log-view.ts';
+import { type Draft, HEAD_MS, type Recorded, type Sequencer } from './sequencer.ts';
+import type { Signer } from './signer.ts';
 
 /** A head covers a record within this. */
 const WITHIN_SECONDS = 60;

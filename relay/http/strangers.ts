@@ -2,9 +2,9 @@
  * What the relay does about callers that prove nothing: failures are counted by source address, a source that failed
  * too often gets nothing done that costs, and no flood of failures fills the log.
  */
-import { Problem } from '../protocol/problem.ts';
-import type { Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { Log } from '../monitor/event-log.ts';
+import type { Metrics } from '../monitor/metrics.ts';
 import { Throttle } from './throttle.ts';
 
 export interface StrangersOptions {

@@ -3,8 +3,8 @@
  * stands here. Never in it: keys, payload, ciphertext, hashes of blocks.
  */
 import pino from 'pino';
-import type { RelayConfig } from '../protocol/config.ts';
-import type { Problem } from '../protocol/problem.ts';
+import type { RelayConfig } from '../../protocol/config.ts';
+import type { Problem } from '../../protocol/problem.ts';
 
 export type Log = pino.Logger;
 
