@@ -45,13 +45,22 @@ export function plan(argv: readonly string[]): Promise<number> {
     const site = openSite(nativeEngine, args);
     const judged = planOf(site.roster, readRelayFile(site.path, site.settings), request);
     const svg = args.text('svg');
-    if (svg !== undefined) writeFileSync(svg, planSvg(judged));
+    if (svg !== undefined) writePicture(svg, planSvg(judged));
     if (args.flag('nftables')) return printRuleset(judged);
     const ok = judged.excesses.length === 0;
     if (args.flag('json')) printJson({ ok, ...judged });
     else process.stdout.write(planText(judged));
     return ok ? EXIT.ok : EXIT.failed;
   });
+}
+
+/** It holds no secret, so that anybody may read it; refuses `usage`. */
+function writePicture(path: string, svg: string): void {
+  try {
+    writeFileSync(path, svg);
+  } catch (thrown) {
+    throw new Problem('usage', `--svg: ${path} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
+  }
 }
 
 /** No firewall is made for a plan that is refused. */

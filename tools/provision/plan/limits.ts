@@ -74,7 +74,7 @@ function processor({ board, blockMBs }: Plan): Excess[] {
 
 function slots({ store, slots, absentMinutes }: Plan): Excess[] {
   if (slots.needed <= store.slots) return [];
-  const away = slots.receiver === null ? '' : `, ${slots.receiver} being away for ${absentMinutes} minutes`;
+  const away = slots.receiver === null ? '' : `, ${slots.receiver} being away for ${absentMinutes} min`;
   return [
     {
       what: 'slots',
