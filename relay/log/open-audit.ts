@@ -37,6 +37,7 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
     logPin: identity.logPin,
     folder: store.kind === 'tmpfs' && mode !== 'none' ? store.path : null,
     limitBytes: ramMiB * MIB,
+    mode,
     onFinding: tell,
   });
   const salt = engine.random(32);

@@ -9,6 +9,7 @@ import type { Action, AuditMode } from '../../protocol/log-action.ts';
 import { encodeLogRecord, LOG_NONCE_BYTES, type LogEvent } from '../../protocol/log-record.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { toBase64Url, toHex } from '../../protocol/text.ts';
+import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { Epochs } from './epochs.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
 import { LogTime } from './log-time.ts';
@@ -92,6 +93,7 @@ export class Sequencer implements LogView {
   /** Adds a record; it is in the journal, if there is one, when this returns. */
   record(draft: Draft): Recorded {
     const recorded = this.#append(draft);
+    if (recorded.index % TILE_WIDTH === 0) this.#bound();
     if (this.#epoch.size >= (this.#options.maxLeaves ?? MAX_LEAVES) || this.#options.epochs.isNewestLarge) {
       this.#turn('leaves');
     }
@@ -178,10 +180,11 @@ export class Sequencer implements LogView {
 
   /** Keeps within the memory limit, and records what that costs. */
   #bound(): void {
-    for (const { origin, size } of this.#options.epochs.bound()) {
-      const common = { src: this.#self } as const;
-      this.#append({ ...common, act: 'prune', obj: { basis: 'closed', below: size, origin }, res: 'success' });
-      this.#append({ ...common, act: 'log.lost', obj: { from: 0, below: size, origin }, res: 'failure' });
+    for (const { origin, basis, below, lostFrom } of this.#options.epochs.bound()) {
+      const src = this.#self;
+      this.#append({ act: 'prune', obj: { basis, below, origin }, res: 'success', src });
+      if (lostFrom === null) continue;
+      this.#append({ act: 'log.lost', obj: { from: lostFrom, below, origin }, res: 'failure', src });
     }
   }
 
