@@ -29,7 +29,18 @@ export interface EpochsOptions {
   readonly limitBytes: number;
   /** Told of a journal that is not kept, and of one that cannot be written. */
   readonly onFinding: (fact: string) => void;
+  /** Told of each journal of an earlier process once its records are in memory again. */
+  readonly onReplay?: (progress: ReplayProgress) => void;
   readonly write?: WriteAt;
+}
+
+export interface ReplayProgress {
+  /** Which of so many. */
+  readonly journal: number;
+  readonly journals: number;
+  readonly records: number;
+  /** Whether its process ended it in order. */
+  readonly closed: boolean;
 }
 
 export class Epochs {
@@ -41,9 +52,13 @@ export class Epochs {
   constructor(options: EpochsOptions) {
     this.#options = options;
     const { folder } = options;
-    for (const number of folder === null ? [] : journalNumbers(folder)) {
+    const numbers = folder === null ? [] : journalNumbers(folder);
+    for (const [i, number] of numbers.entries()) {
       this.#lastJournal = number;
-      this.#replay(folder!, number);
+      const epoch = this.#replay(folder!, number);
+      if (!epoch) continue;
+      const { size: records, endedInOrder: closed } = epoch;
+      options.onReplay?.({ journal: i + 1, journals: numbers.length, records, closed });
     }
   }
 
@@ -60,6 +75,10 @@ export class Epochs {
     return this.#kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get limitBytes(): number {
+    return this.#options.limitBytes;
+  }
+
   get isAlarming(): boolean {
     return this.bytes > ALARM_PART * this.#options.limitBytes;
   }
@@ -71,7 +90,8 @@ export class Epochs {
 
   /** Adds an epoch that was opened just now. */
   add(epoch: Pick<KeptEpochOptions, 'origin' | 'statement' | 'keys'>): KeptEpoch {
-    const { engine: hasher, onFinding } = this.#options;
+    const { engine: hasher, logPin, onFinding } = this.#options;
+    verifyEpoch(hasher, epoch.statement, logPin); // nobody could verify a head of an epoch without
     let told = '';
     const onJournalFault = (code: string) => {
       if (code !== told) onFinding(`the journal of the audit log cannot be written (${code})`);
@@ -116,14 +136,16 @@ export class Epochs {
   }
 
   /** Keeps the epoch of a journal, or deletes the journal and says why. */
-  #replay(folder: string, number: number): void {
+  #replay(folder: string, number: number): KeptEpoch | null {
     try {
       const replayed = replay(this.#options, folder, number);
       if (replayed) this.#kept.push(replayed);
       else removeJournal(folder, number); // its process ended before it had a record
+      return replayed;
     } catch (thrown) {
       this.#options.onFinding(`discarded journal ${number} of the audit log: ${asProblem(thrown).detail}`);
       removeJournal(folder, number);
+      return null;
     }
   }
 }
