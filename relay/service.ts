@@ -290,6 +290,7 @@ function levelsOf(health: Health, conduit: Conduit | null): Levels {
     rosterDevices: roster?.current.devices.length ?? 0,
     unrostered: roster?.unrostered ?? 0,
     rosterNotInFile: roster?.publishedSinceStart ?? false,
+    log: conduit?.audit.state ?? null,
   };
 }
 
