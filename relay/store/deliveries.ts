@@ -291,9 +291,12 @@ export class Deliveries {
     this.#tell('burned', transfer);
   }
 
-  /** Every change of a transfer ends here: the store keeps it while it is held, then it is told. */
+  /**
+   * Every change of a transfer ends here: it is told, then the store keeps it while it is held. So what a crash leaves in
+   * a slot has its record in the audit log; a record of what no slot has was never answered.
+   */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
-    if (transfer.slot) this.#store.persist(transfer);
     this.#onEvent(deliveryEvent(type, transfer, view), transfer);
+    if (transfer.slot) this.#store.persist(transfer);
   }
 }
