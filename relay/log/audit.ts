@@ -42,6 +42,8 @@ type Why = 'revoked' | 'shutdown';
 interface Committed {
   readonly recorded: Recorded;
   readonly salt: Uint8Array;
+  /** Signed when it is asked for first; undefined when its epoch signs no more. */
+  receipt?: Promise<Uint8Array | undefined>;
 }
 
 interface Count {
@@ -114,24 +116,24 @@ export class Audit {
     }
   }
 
-  /** For the answer to a submit: the log receipt and the salt; nothing when there is none, which no sender may need. */
-  async receiptOf(transferId: string): Promise<ControlItem[]> {
+  /**
+   * For the answers to sender and readers of a block: the salt of the commitment to it, the log receipt, and the record
+   * that this is about. Nothing of a block of an earlier process, which took its salts with it; nobody may need them.
+   */
+  async evidenceOf(transferId: string): Promise<ControlItem[]> {
     const committed = this.#committed.get(transferId);
     if (!committed) return [];
-    const { engine, signer } = this.#options;
-    const { origin, index, leaf, timeMs } = committed.recorded;
+    const { recorded, salt } = committed;
     const id = fromHex(transferId, 16);
-    const originHash = engine.sha256(utf8(origin));
-    const { mode } = this.view;
-    const receipt = { originHash, transferId: id, index, leafHash: leaf, timeMs, mode, withinSeconds: WITHIN_SECONDS };
-    const bytes = await signer.receipt(origin, receipt).catch((thrown) => void asProblem(thrown));
-    return bytes ? [{ type: 'logReceipt', bytes }, ...this.saltOf(transferId)] : [];
-  }
-
-  /** For the answer to a claim: the salt of the commitment to the block. An earlier process took its salts with it. */
-  saltOf(transferId: string): ControlItem[] {
-    const salt = this.#committed.get(transferId)?.salt;
-    return salt ? [{ type: 'commitSalt', transferId: fromHex(transferId, 16), salt }] : [];
+    committed.receipt ??= this.#receipt(id, recorded);
+    const bytes = await committed.receipt;
+    const receipt: ControlItem[] = bytes
+      ? [
+          { type: 'logReceipt', bytes },
+          { type: 'logRecord', bytes: recorded.entry },
+        ]
+      : [];
+    return [{ type: 'commitSalt', transferId: id, salt }, ...receipt];
   }
 
   /** Counts a refusal by what refused whom. */
@@ -179,6 +181,14 @@ export class Audit {
     await sequencer.close();
     await signer.close();
     epochs.close();
+  }
+
+  #receipt(transferId: Uint8Array, { origin, index, leaf, timeMs }: Recorded): Promise<Uint8Array | undefined> {
+    const { engine, signer } = this.#options;
+    const originHash = engine.sha256(utf8(origin));
+    const { mode } = this.view;
+    const receipt = { originHash, transferId, index, leafHash: leaf, timeMs, mode, withinSeconds: WITHIN_SECONDS };
+    return signer.receipt(origin, receipt).catch((thrown) => void asProblem(thrown));
   }
 
   #accepted({ id: x, hash, sender, views, viewLimit }: Transfer): void {

@@ -30,6 +30,8 @@ export interface Recorded {
   readonly origin: string;
   readonly index: number;
   readonly leaf: Uint8Array;
+  /** The bytes of the leaf. */
+  readonly entry: Uint8Array;
   /** Wall time of the record in milliseconds. */
   readonly timeMs: number;
 }
@@ -129,8 +131,9 @@ export class Sequencer implements LogView {
     const event = { ...draft, ...this.#common(timeMs), i: index } as LogEvent;
     const transferId = 'x' in draft.obj ? draft.obj.x : undefined;
     try {
-      const leaf = this.#epoch.append(encodeLogRecord(event), transferId);
-      return { origin: this.#epoch.origin, index, leaf, timeMs };
+      const entry = encodeLogRecord(event);
+      const leaf = this.#epoch.append(entry, transferId);
+      return { origin: this.#epoch.origin, index, leaf, entry, timeMs };
     } catch (thrown) {
       if (asProblem(thrown).code !== 'log-tile-invalid') throw thrown;
       this.#fail(this.#epoch, thrown);

@@ -23,7 +23,7 @@ import {
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
-/** What fits into a control frame beside epoch, transfer id and log receipt. */
+/** What fits into a control frame beside epoch, transfer id, log receipt and its record. */
 const RECEIPTS_PER_ANSWER = 7;
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {
@@ -80,7 +80,7 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
   requireType(exchange.request, OCTETS);
   const { did, zone } = exchange.member().device;
   const accepted = await receive(conduit, exchange, { did, zone });
-  const logged = await conduit.audit.receiptOf(accepted.transferId);
+  const logged = await conduit.audit.evidenceOf(accepted.transferId);
   return sendControl(exchange.reply, 201, [
     { type: 'epoch', epochId: conduit.epoch },
     { type: 'accepted', transferId: fromHex(accepted.transferId, 16), repeated: accepted.repeated },
