@@ -56,14 +56,15 @@ export function parseTailProof(bytes: Uint8Array): TailProof {
 
 /**
  * Checks a proof against the pin of the relay's log key; `proved` is the hash of the leaf, or the root of the head that
- * the tail continues. Gives what the next epoch says of the one that ended. Refuses `proof-invalid` and what
- * `verifyEpoch` and `verifyTlogProof` refuse.
+ * the tail continues. Gives what the next epoch says of the one that ended. Refuses `proof-invalid`,
+ * `log-epoch-invalid` when `next` is not the statement of the epoch after it, and what `verifyEpoch` and
+ * `verifyTlogProof` refuse.
  */
 export function verifyTailProof(engine: Engine, proof: TailProof, proved: Uint8Array, logPin: string): Tail {
   const { origin, proves, hashes } = proof;
   const tail = tailIn(engine, parseTlogProof(proof.next), logPin);
   if (tail?.origin !== origin) {
-    throw new Problem('proof-invalid', `the next epoch follows ${tail?.origin ?? 'no epoch'}, not ${origin}`);
+    throw new Problem('log-epoch-invalid', `the next epoch follows ${tail?.origin ?? 'no epoch'}, not ${origin}`);
   }
   const root = fromBase64Url(tail.tailRoot);
   if ('index' in proves) verifyInclusion(engine, hashes, proves.index, proved, tail.tailSize, root);
@@ -74,7 +75,7 @@ export function verifyTailProof(engine: Engine, proof: TailProof, proved: Uint8A
 /** What the statement in a verified `.tlog-proof` says of the epoch before; null when it knows of none. */
 function tailIn(engine: Engine, statement: ReturnType<typeof parseTlogProof>, logPin: string): Tail | null {
   const { extra, index } = statement;
-  if (!extra || index !== 0) throw new Problem('proof-invalid', 'the next epoch is not shown by its statement');
+  if (!extra || index !== 0) throw new Problem('log-epoch-invalid', 'the next epoch is not shown by its statement');
   const { event, keys } = verifyEpoch(engine, extra, logPin);
   verifyTlogProof(engine, statement, leafHash(engine, extra), event.obj.origin, keys);
   const { prev } = event.obj;

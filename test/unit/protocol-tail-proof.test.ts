@@ -49,11 +49,16 @@ t.test('no statement but that of the next epoch counts', async (t) => {
   const leaf = leafOfEntry(ended, 303);
   const other = await twoProcesses(t);
   const foreign = proofOfTail(engine, other.log, other.ended, 303);
-  refuses(t, 'proof-invalid', () => verifyTailProof(engine, { ...proof, next: foreign.next }, leaf, LOG_PIN));
+  refuses(t, 'log-epoch-invalid', () => verifyTailProof(engine, { ...proof, next: foreign.next }, leaf, LOG_PIN));
   refuses(t, 'log-epoch-invalid', () => verifyTailProof(engine, proof, leaf, LOG_PIN.replace(/.$/, 'x')));
   const text = Buffer.from(proof.next).toString();
   const bare = new Uint8Array(Buffer.from(text.replace(/^extra .*\n/m, '')));
-  refuses(t, 'proof-invalid', () => verifyTailProof(engine, { ...proof, next: bare }, leaf, LOG_PIN), 'no statement');
+  refuses(
+    t,
+    'log-epoch-invalid',
+    () => verifyTailProof(engine, { ...proof, next: bare }, leaf, LOG_PIN),
+    'no statement',
+  );
   const [open] = ongoing.epochs;
   refuses(t, 'not-available', () => proofOfTail(engine, ongoing, open!, 0), 'an epoch that goes on has no tail');
   refuses(t, 'not-available', () => proofOfTail(engine, log, ended, 304));
