@@ -11,6 +11,8 @@ export interface Recorded {
   readonly origin: string;
   readonly index: number;
   readonly leaf: Uint8Array;
+  /** The bytes of the leaf. */
+  readonly entry: Uint8Array;
   /** Wall time of the record in milliseconds. */
   readonly timeMs: number;
 }

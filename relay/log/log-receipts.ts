@@ -29,6 +29,8 @@ interface Committed {
   readonly sender: string;
   readonly recorded: Recorded;
   readonly salt: Uint8Array;
+  /** Once it was asked for. */
+  receipt?: Promise<readonly ControlItem[]>;
 }
 
 export class LogReceipts {
@@ -65,22 +67,30 @@ export class LogReceipts {
   }
 
   /**
-   * For the answer to a submit: the log receipt and the salt, and one receipt that the sender is owed. Without a receipt
-   * of the transfer itself it could not be signed now.
+   * For the answer to a submit: the salt, the log receipt with its record, and one receipt that the sender is owed.
+   * Without a receipt of the transfer itself it could not be signed now.
    */
-  async of(transferId: string): Promise<ControlItem[]> {
+  async forSender(transferId: string): Promise<ControlItem[]> {
     const committed = this.#committed.get(transferId);
     if (!committed) return [];
-    const { sender, recorded } = committed;
-    const own = await this.#sign(transferId, recorded);
-    if (!own) this.#owe(sender, transferId, recorded);
-    return [...(own ? [own] : []), ...this.saltOf(transferId), ...(own ? await this.#nextOwed(sender) : [])];
+    const own = await this.#own(transferId, committed);
+    if (own.length === 0) this.#owe(committed.sender, transferId, committed.recorded);
+    const owed = own.length > 0 ? await this.#nextOwed(committed.sender) : [];
+    return [saltItem(transferId, committed), ...own, ...owed];
   }
 
-  /** For the answer to a claim: the salt of the commitment to the block. An earlier process took its salts with it. */
-  saltOf(transferId: string): ControlItem[] {
-    const salt = this.#committed.get(transferId)?.salt;
-    return salt ? [{ type: 'commitSalt', transferId: fromHex(transferId, 16), salt }] : [];
+  /** For the answer to a claim: salt, log receipt and record. An earlier process took its salts with it. */
+  async forReader(transferId: string): Promise<ControlItem[]> {
+    const committed = this.#committed.get(transferId);
+    return committed ? [saltItem(transferId, committed), ...(await this.#own(transferId, committed))] : [];
+  }
+
+  /** The receipt of a held block and its record, signed once. */
+  async #own(transferId: string, committed: Committed): Promise<readonly ControlItem[]> {
+    committed.receipt ??= this.#sign(transferId, committed.recorded);
+    const items = await committed.receipt;
+    if (items.length === 0) delete committed.receipt; // it may be signed later
+    return items;
   }
 
   #owe(sender: string, transferId: string, recorded: Recorded): void {
@@ -92,18 +102,18 @@ export class LogReceipts {
     this.#lost += 1;
   }
 
-  async #nextOwed(sender: string): Promise<ControlItem[]> {
+  async #nextOwed(sender: string): Promise<readonly ControlItem[]> {
     const owed = this.#owed.get(sender);
     const next = owed?.entries().next().value;
     if (!owed || !next) return [];
     const [transferId, recorded] = next;
     owed.delete(transferId); // now: two answers at a time do not bring the same
-    const item = await this.#sign(transferId, recorded);
-    if (!item) this.#lost += 1; // the signer that works now has no key of that epoch
-    return item ? [item] : [];
+    const items = await this.#sign(transferId, recorded);
+    if (items.length === 0) this.#lost += 1; // the signer that works now has no key of that epoch
+    return items;
   }
 
-  async #sign(transferId: string, { origin, index, leaf, timeMs }: Recorded): Promise<ControlItem | null> {
+  async #sign(transferId: string, { origin, index, leaf, entry, timeMs }: Recorded): Promise<ControlItem[]> {
     const { engine, signer, mode, onFault } = this.#options;
     const originHash = engine.sha256(utf8(origin));
     const id = fromHex(transferId, 16);
@@ -117,10 +127,18 @@ export class LogReceipts {
       withinSeconds: WITHIN_SECONDS,
     };
     try {
-      return { type: 'logReceipt', bytes: await signer.receipt(origin, about) };
+      const bytes = await signer.receipt(origin, about);
+      return [
+        { type: 'logReceipt', bytes },
+        { type: 'logRecord', bytes: entry },
+      ];
     } catch (thrown) {
       onFault(`no log receipt was signed: ${asProblem(thrown).detail}`);
-      return null;
+      return [];
     }
   }
+}
+
+function saltItem(transferId: string, { salt }: Committed): ControlItem {
+  return { type: 'commitSalt', transferId: fromHex(transferId, 16), salt };
 }
