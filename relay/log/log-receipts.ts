@@ -29,14 +29,17 @@ interface Committed {
   readonly sender: string;
   readonly recorded: Recorded;
   readonly salt: Uint8Array;
-  /** Once it was asked for. */
-  receipt?: Promise<readonly ControlItem[]>;
+}
+
+interface Held extends Committed {
+  /** Null until it was signed. */
+  receipt: ControlItem | null;
 }
 
 export class LogReceipts {
   readonly #options: LogReceiptsOptions;
   /** By transfer, of blocks that are held. */
-  readonly #committed = new Map<string, Committed>();
+  readonly #committed = new Map<string, Held>();
   /** By sender, then by transfer. */
   readonly #owed = new Map<string, Map<string, Recorded>>();
   #failed = 0;
@@ -58,7 +61,7 @@ export class LogReceipts {
 
   /** Keeps where the record of an accepted block stands, and the salt of its commitment. */
   keep(transferId: string, committed: Committed): void {
-    this.#committed.set(transferId, committed);
+    this.#committed.set(transferId, { ...committed, receipt: null });
   }
 
   /** The block is gone. */
@@ -67,30 +70,25 @@ export class LogReceipts {
   }
 
   /**
-   * For the answer to a submit: the salt, the log receipt with its record, and one receipt that the sender is owed.
-   * Without a receipt of the transfer itself it could not be signed now.
+   * For the answer to a submit: the log receipt, the record that it is about and the salt of the commitment in it, and one
+   * receipt that the sender is owed. Without a receipt of the transfer itself it could not be signed now.
    */
   async forSender(transferId: string): Promise<ControlItem[]> {
-    const committed = this.#committed.get(transferId);
-    if (!committed) return [];
-    const own = await this.#own(transferId, committed);
-    if (own.length === 0) this.#owe(committed.sender, transferId, committed.recorded);
-    const owed = own.length > 0 ? await this.#nextOwed(committed.sender) : [];
-    return [saltItem(transferId, committed), ...own, ...owed];
+    const held = this.#committed.get(transferId);
+    if (!held) return [];
+    const { sender, recorded } = held;
+    held.receipt ??= await this.#sign(transferId, recorded);
+    if (!held.receipt) this.#owe(sender, transferId, recorded);
+    return [...evidence(transferId, held), ...(held.receipt ? await this.#nextOwed(sender) : [])];
   }
 
-  /** For the answer to a claim: salt, log receipt and record. An earlier process took its salts with it. */
-  async forReader(transferId: string): Promise<ControlItem[]> {
-    const committed = this.#committed.get(transferId);
-    return committed ? [saltItem(transferId, committed), ...(await this.#own(transferId, committed))] : [];
-  }
-
-  /** The receipt of a held block and its record, signed once. */
-  async #own(transferId: string, committed: Committed): Promise<readonly ControlItem[]> {
-    committed.receipt ??= this.#sign(transferId, committed.recorded);
-    const items = await committed.receipt;
-    if (items.length === 0) delete committed.receipt; // it may be signed later
-    return items;
+  /**
+   * For the answer to a claim: the same but what is owed; nothing is signed for it, since an answer with a block may take
+   * no longer than one with a cover. An earlier process took its salts with it.
+   */
+  forReader(transferId: string): ControlItem[] {
+    const held = this.#committed.get(transferId);
+    return held ? evidence(transferId, held) : [];
   }
 
   #owe(sender: string, transferId: string, recorded: Recorded): void {
@@ -102,18 +100,18 @@ export class LogReceipts {
     this.#lost += 1;
   }
 
-  async #nextOwed(sender: string): Promise<readonly ControlItem[]> {
+  async #nextOwed(sender: string): Promise<ControlItem[]> {
     const owed = this.#owed.get(sender);
     const next = owed?.entries().next().value;
     if (!owed || !next) return [];
     const [transferId, recorded] = next;
     owed.delete(transferId); // now: two answers at a time do not bring the same
-    const items = await this.#sign(transferId, recorded);
-    if (items.length === 0) this.#lost += 1; // the signer that works now has no key of that epoch
-    return items;
+    const item = await this.#sign(transferId, recorded);
+    if (!item) this.#lost += 1; // the signer that works now has no key of that epoch
+    return item ? [item] : [];
   }
 
-  async #sign(transferId: string, { origin, index, leaf, entry, timeMs }: Recorded): Promise<ControlItem[]> {
+  async #sign(transferId: string, { origin, index, leaf, timeMs }: Recorded): Promise<ControlItem | null> {
     const { engine, signer, mode, onFault } = this.#options;
     const originHash = engine.sha256(utf8(origin));
     const id = fromHex(transferId, 16);
@@ -127,18 +125,18 @@ export class LogReceipts {
       withinSeconds: WITHIN_SECONDS,
     };
     try {
-      const bytes = await signer.receipt(origin, about);
-      return [
-        { type: 'logReceipt', bytes },
-        { type: 'logRecord', bytes: entry },
-      ];
+      return { type: 'logReceipt', bytes: await signer.receipt(origin, about) };
     } catch (thrown) {
       onFault(`no log receipt was signed: ${asProblem(thrown).detail}`);
-      return [];
+      return null;
     }
   }
 }
 
-function saltItem(transferId: string, { salt }: Committed): ControlItem {
-  return { type: 'commitSalt', transferId: fromHex(transferId, 16), salt };
+function evidence(transferId: string, { receipt, recorded, salt }: Held): ControlItem[] {
+  return [
+    ...(receipt ? [receipt] : []),
+    { type: 'commitSalt', transferId: fromHex(transferId, 16), salt },
+    { type: 'logRecord', bytes: recorded.entry },
+  ];
 }

@@ -1,16 +1,21 @@
-/** The heads of the audit log as JSON and as a feed, for anybody; its records, for auditors. */
+/** Every call of the audit log. Here: its heads as JSON and as a feed, for anybody; its records, for auditors. */
+import type { Hasher } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toBase64 } from '../../protocol/text.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import { feedHeads, feedXml } from '../log/feed.ts';
 import type { LogView, PublishedHead } from '../log/log-view.ts';
 import { epochOf, headOfSize, newestHead, readRecords, shownSize } from '../log/read.ts';
+import { logProofRoutes } from './log-proof.ts';
 import { queryOf } from './log-query.ts';
+import { logTileRoutes } from './log-tiles.ts';
 import { describe, json, type Route } from './route.ts';
 
-export function logRoutes(log: LogView): Route[] {
+export function logRoutes(hasher: Hasher, log: LogView): Route[] {
   const feed = newestFeed(log);
   return [
+    ...logTileRoutes(hasher, log),
+    ...logProofRoutes(hasher, log),
     {
       call: 'ct-sth',
       method: 'GET',

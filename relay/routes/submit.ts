@@ -23,7 +23,7 @@ import {
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
-/** What fits into a control frame beside epoch, transfer id, its log receipt with the record, and another that is owed. */
+/** What fits into a control frame beside epoch, transfer id, its log receipt and record, and another one that is owed. */
 const RECEIPTS_PER_ANSWER = 7;
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {

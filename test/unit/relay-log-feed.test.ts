@@ -79,7 +79,7 @@ t.test('a weekly reader misses the last head of no hour, over gaps and new epoch
       look();
       return [...lasts.values()].every((guid) => seen.has(guid)) && feedHeads({ mode: 'none', epochs }).length <= 188;
     }),
-    { numRuns: 40 },
+    { numRuns: 40, endOnFailure: true },
   );
 });
 

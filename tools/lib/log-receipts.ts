@@ -21,6 +21,8 @@ import type { RelayClient } from './relay-client.ts';
 
 /** Most receipts that wait for their time. */
 const MAX_WAITING = 1024;
+/** Most blocks whose receipt may still come: as many as a relay owes. */
+const MAX_UNSIGNED = 64;
 /** Several times before the first receipt is due. */
 const ASK_AGAIN_MS = 15_000;
 /** The relay could not be asked, which says nothing of what it would show. */
@@ -74,6 +76,8 @@ export class LogReceipts {
   };
   readonly #options: LogReceiptsOptions;
   readonly #epochs: LogEpochs;
+  /** Records and salts of the newest blocks whose receipt has not come, by transfer. */
+  readonly #unsigned = new Map<string, Omit<LogEvidence, 'receipt'>>();
   /** In the order of their coming. */
   #waiting: Waiting[] = [];
   /** When a statement that the relay did not give is asked for again. */
@@ -86,30 +90,18 @@ export class LogReceipts {
 
   /** Takes what the relay said beside a block that it took or gave, by the hash of the block. */
   take(items: readonly ControlItem[], blockSha256: () => Uint8Array): void {
-    const [receipt, record, salt] = [
-      itemOf(items, 'logReceipt'),
-      itemOf(items, 'logRecord'),
-      itemOf(items, 'commitSalt'),
-    ];
     const about = itemOf(items, 'accepted') ?? itemOf(items, 'lease');
     if (!about) return;
-    if (!receipt || !record || !salt) {
-      this.#missing(about, receipt !== undefined);
-      return;
+    const id = toHex(about.transferId);
+    const [record, salt] = [itemOf(items, 'logRecord'), itemOf(items, 'commitSalt')];
+    if (record && salt) {
+      this.#unsigned.set(id, { blockSha256: blockSha256(), record: record.bytes, salt: salt.salt });
+      if (this.#unsigned.size > MAX_UNSIGNED) this.#unsigned.delete(this.#unsigned.keys().next().value!);
     }
-    const evidence = { blockSha256: blockSha256(), receipt: receipt.bytes, record: record.bytes, salt: salt.salt };
-    this.#guarded(() => {
-      const claimed = parseLogReceipt(receipt.bytes);
-      if (toHex(claimed.transferId) !== toHex(about.transferId)) {
-        throw new Problem('log-receipt-invalid', 'the log receipt is for another transfer than it came with');
-      }
-      const dueMs = this.#options.now() + claimed.withinSeconds * 1000;
-      const waiting: Waiting = { receipt: claimed, dueMs, evidence };
-      const epoch = this.#epochs.known(claimed.originHash);
-      if (epoch) this.#verify(waiting, epoch);
-      this.#waiting.push(waiting);
-      if (this.#waiting.length > MAX_WAITING) this.#unproved(this.#waiting.shift()!, 'too many wait to be proved');
-    });
+    for (const item of items) if (item.type === 'logReceipt') this.#guarded(() => this.#takeReceipt(item.bytes, id));
+    // Beside a repeated block none is due: the relay may be another process by now. A reader may get an adopted one.
+    const isOwed = about.type === 'accepted' && !about.repeated;
+    if (isOwed && (this.#unsigned.has(id) || !record || !salt)) this.#missing();
   }
 
   /** Asks the relay for what is missing and due: at most a statement and a proof. Never throws. */
@@ -120,9 +112,25 @@ export class LogReceipts {
     if (oldest && oldest.dueMs <= this.#options.now()) await this.#demand(oldest);
   }
 
-  /** Beside a repeated block none is due: the relay may be another process by now. A receiver may get an adopted one. */
-  #missing(about: Extract<ControlItem, { type: 'accepted' | 'lease' }>, isHalf: boolean): void {
-    if (about.type === 'lease' || (about.repeated && !isHalf)) return;
+  /** A receipt may come with a later answer than its block, when it could not be signed before. */
+  #takeReceipt(bytes: Uint8Array, about: string): void {
+    const receipt = parseLogReceipt(bytes);
+    const id = toHex(receipt.transferId);
+    const rest = this.#unsigned.get(id);
+    if (!rest) {
+      if (id === about) return; // without its record it is as good as none
+      throw new Problem('log-receipt-invalid', `the log receipt is for another transfer than it came with, ${id}`);
+    }
+    this.#unsigned.delete(id);
+    const evidence = { ...rest, receipt: bytes };
+    const waiting: Waiting = { receipt, dueMs: this.#options.now() + receipt.withinSeconds * 1000, evidence };
+    const epoch = this.#epochs.known(receipt.originHash);
+    if (epoch) this.#verify(waiting, epoch);
+    this.#waiting.push(waiting);
+    if (this.#waiting.length > MAX_WAITING) this.#unproved(this.#waiting.shift()!, 'too many wait to be proved');
+  }
+
+  #missing(): void {
     this.counters.logReceiptsMissing += 1;
     this.#options.onProblem(new Problem('log-receipt-missing', 'the relay took a block and gave no log receipt'));
   }
