@@ -1,6 +1,7 @@
 /**
- * Appending to the audit log against the bare SHA-256 of the same tree: every leaf and every node once. Appending is all
- * that is done to a record's bytes: tree, index, compression, check of what was compressed, journal in memory.
+ * Appending to the tree of an epoch against the bare SHA-256 of the same tree, which is every leaf and every node once.
+ * Appending is hashing, tiles, index, compression and the check of what was compressed; then the same with the journal,
+ * which has each record before it is answered.
  */
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
 import { encodeLogRecord, type LogEvent } from '../protocol/log-record.ts';
@@ -15,37 +16,44 @@ import { drafts } from './log-records.ts';
 /** Whole bundles, so that each turn pays for what it adds. */
 const TURN_RECORDS = 40 * 256;
 
+/** Microseconds of processor time for each record, medians. */
 export interface AppendTimes {
-  /** Microseconds of processor time for each record, medians. */
-  readonly appendMicros: number;
-  readonly bareMicros: number;
+  readonly bare: number;
+  readonly tree: number;
+  readonly journalled: number;
 }
 
-/** Times both in turn, `turns` times, so that drift of the machine meets both; the journal is in `folder`. */
+/** Times the three in turn, `turns` times, so that drift of the machine meets all; the journal is in `folder`. */
 export function timeAppend(folder: string, turns: number): AppendTimes {
   const journal = new Journal({ folder, number: 1, write: writeAt });
-  const tree = new EpochTree(engine, journal.bundles);
-  const times = { append: [] as number[], bare: [] as number[] };
+  const [alone, written] = [new EpochTree(engine, null), new EpochTree(engine, journal.bundles)];
+  const times = { bare: [] as number[], tree: [] as number[], journalled: [] as number[] };
   const source = drafts();
   for (let turn = -1; turn < turns; turn++) {
-    const records = Array.from({ length: TURN_RECORDS }, (_, i) => recordOf(source, tree.size + i));
-    const append = cpuMicrosOf(() => {
-      for (const { bytes, transferId } of records) {
-        tree.append(bytes, transferId);
-        journal.follow(tree);
-      }
-    });
+    const records = Array.from({ length: TURN_RECORDS }, (_, i) => recordOf(source, alone.size + i));
     const leaf = leafHash(engine, records[0]!.bytes);
-    const bare = cpuMicrosOf(() => {
-      for (const { bytes } of records) leafHash(engine, bytes);
-      for (let i = 1; i < records.length; i++) nodeHash(engine, leaf, leaf);
-    });
-    if (turn < 0) continue; // warms up
-    times.append.push(append / TURN_RECORDS);
-    times.bare.push(bare / TURN_RECORDS);
+    const actions = {
+      bare() {
+        for (const { bytes } of records) leafHash(engine, bytes);
+        for (let i = 1; i < records.length; i++) nodeHash(engine, leaf, leaf);
+      },
+      tree() {
+        for (const { bytes, transferId } of records) alone.append(bytes, transferId);
+      },
+      journalled() {
+        for (const { bytes, transferId } of records) {
+          written.append(bytes, transferId);
+          journal.follow(written);
+        }
+      },
+    };
+    for (const [name, action] of Object.entries(actions) as [keyof typeof times, () => void][]) {
+      const micros = cpuMicrosOf(action) / TURN_RECORDS;
+      if (turn >= 0) times[name].push(micros);
+    }
   }
   journal.remove();
-  return { appendMicros: median(times.append), bareMicros: median(times.bare) };
+  return { bare: median(times.bare), tree: median(times.tree), journalled: median(times.journalled) };
 }
 
 function recordOf(source: ReturnType<typeof drafts>, i: number): { bytes: Uint8Array; transferId: string } {

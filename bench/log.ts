@@ -58,9 +58,11 @@ async function runTask<T>(task: Task, signal: AbortSignal): Promise<T> {
 function conclude(append: AppendTimes, filled: Filled, replayed: Replayed, records: number): PartResult {
   const perMillion = (value: number, of = records) => round((value * MILLION) / of);
   const figures: Figures = {
-    'log.appendMicros': round(append.appendMicros),
-    'log.bareMicros': round(append.bareMicros),
-    'log.appendRatio': round(append.appendMicros / append.bareMicros),
+    'log.bareMicros': round(append.bare),
+    'log.appendMicros': round(append.tree),
+    'log.appendRatio': round(append.tree / append.bare),
+    'log.journalledMicros': round(append.journalled),
+    'log.journalledRatio': round(append.journalled / append.bare),
     'log.recordsPerSecond': Math.round(filled.recordsPerSecond),
     'log.requiredRecordsPerSecond': null,
     'log.headLateMs': round(filled.headLateMs),
