@@ -1,5 +1,6 @@
 /** The epochs that are kept, the open one last, and the bound on the memory that they take together. */
 import type { Engine } from '../../protocol/engine/engine.ts';
+import { verifyEpoch } from '../../protocol/epoch.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { type WriteAt, writeAt } from '../store/slot-file.ts';
@@ -27,7 +28,18 @@ export interface EpochsOptions {
   readonly mode: AuditMode;
   /** Told of a journal that is not kept, and of one that cannot be written. */
   readonly onFinding: (fact: string) => void;
+  /** Told of each journal of an earlier process once its records are in memory again. */
+  readonly onReplay?: (progress: ReplayProgress) => void;
   readonly write?: WriteAt;
+}
+
+export interface ReplayProgress {
+  /** Which of so many. */
+  readonly journal: number;
+  readonly journals: number;
+  readonly records: number;
+  /** Whether its process ended it in order. */
+  readonly closed: boolean;
 }
 
 export class Epochs {
@@ -39,9 +51,13 @@ export class Epochs {
   constructor(options: EpochsOptions) {
     this.#options = options;
     const { folder } = options;
-    for (const number of folder === null ? [] : journalNumbers(folder)) {
+    const numbers = folder === null ? [] : journalNumbers(folder);
+    for (const [i, number] of numbers.entries()) {
       this.#lastJournal = number;
-      this.#replay(folder!, number);
+      const epoch = this.#replay(folder!, number);
+      if (!epoch) continue;
+      const { size: records, endedInOrder: closed } = epoch;
+      options.onReplay?.({ journal: i + 1, journals: numbers.length, records, closed });
     }
   }
 
@@ -58,6 +74,10 @@ export class Epochs {
     return this.#kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get limitBytes(): number {
+    return this.#options.limitBytes;
+  }
+
   get isAlarming(): boolean {
     return this.bytes > ALARM_PART * this.#options.limitBytes;
   }
@@ -69,7 +89,8 @@ export class Epochs {
 
   /** Adds an epoch that was opened just now, with the statement as its only record. */
   add(opened: Pick<KeptEpochOptions, 'origin' | 'statement' | 'keys'>): KeptEpoch {
-    const { engine: hasher, onFinding } = this.#options;
+    const { engine: hasher, logPin, onFinding } = this.#options;
+    verifyEpoch(hasher, opened.statement, logPin); // nobody could verify a head of an epoch without
     let told = '';
     const onJournalFault = (code: string) => {
       if (code !== told) onFinding(`the journal of the audit log cannot be written (${code})`);
@@ -111,15 +132,17 @@ export class Epochs {
   }
 
   /** Keeps the epoch of a journal, or deletes the journal and says why. */
-  #replay(folder: string, number: number): void {
+  #replay(folder: string, number: number): KeptEpoch | null {
     const { engine, logPin, write = writeAt } = this.#options;
     try {
       const replayed = replayEpoch({ engine, logPin, folder, number, write });
       if (replayed) this.#kept.push(replayed);
       else removeJournal(folder, number); // its process ended before it had a record
+      return replayed;
     } catch (thrown) {
       this.#options.onFinding(`discarded journal ${number} of the audit log: ${asProblem(thrown).detail}`);
       removeJournal(folder, number);
+      return null;
     }
   }
 }

@@ -1,8 +1,10 @@
 /** One epoch as it is kept in memory: its statement, its tree, its heads, and its journal when there is one. */
 import { equalBytes } from '../../protocol/bytes.ts';
+import { parseJson } from '../../protocol/canonical.ts';
 import type { LogKeys } from '../../protocol/checkpoint.ts';
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../protocol/engine/engine.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
+import { MAX_EPOCH_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { consistencyProof, type Hasher, leafHash, rootOf, verifyConsistency } from '../../protocol/merkle.ts';
 import { formatVerifierKey } from '../../protocol/note-key.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -42,6 +44,7 @@ export class KeptEpoch implements EpochView {
   readonly origin: string;
   readonly statement: Uint8Array;
   readonly verifierKeys: readonly string[];
+  readonly keys: LogKeys;
   readonly #options: KeptEpochOptions;
   /** Null once it was pruned. */
   #tree: EpochTree | null;
@@ -56,6 +59,7 @@ export class KeptEpoch implements EpochView {
     this.#options = options;
     this.origin = origin;
     this.statement = statement;
+    this.keys = keys;
     this.verifierKeys = (Object.keys(SIGNATURE_ALGORITHMS) as SignatureAlgorithm[]).map((algorithm) =>
       formatVerifierKey(hasher, { name: origin, algorithm, publicKey: keys[algorithm] }),
     );
@@ -83,6 +87,11 @@ export class KeptEpoch implements EpochView {
     return this.#tail?.size ?? this.#tree!.size;
   }
 
+  /** Leaves that the signer was last asked to cover; 0 before the first head. */
+  get covered(): number {
+    return this.#asked.size;
+  }
+
   /** Bytes of memory that tree and journal take. */
   get bytes(): number {
     return (this.#tree?.bytes ?? 0) + (this.#tree ? (this.#options.journal?.bytes ?? 0) : 0);
@@ -102,14 +111,15 @@ export class KeptEpoch implements EpochView {
   }
 
   /**
-   * The next head to be signed, at a POSIX time in seconds or just after the head before. What was asked for before
-   * counts as signed. Refuses `proof-invalid` when the tree does not continue it, by the verifier's own code.
+   * The next head to be signed, of the first `size` leaves, at a POSIX time in seconds or just after the head before.
+   * What was asked for before counts as signed. Refuses `proof-invalid` when the tree does not continue it, by the
+   * verifier's own code.
    */
-  nextHead(seconds: number): HeadRequest {
+  nextHead(seconds: number, size: number): HeadRequest {
     const { hasher } = this.#options;
     const before = this.#asked;
-    const { size } = this.#tree!;
-    const root = this.#tree!.root();
+    const isAll = size === this.#tree!.size;
+    const root = isAll ? this.#tree!.root() : rootOf(hasher, this.#tree!.reader(size), size);
     const proof = consistencyProof(hasher, this.#tree!.reader(size), before.size, size);
     verifyConsistency(hasher, proof, before.size, before.root, size, root);
     this.#asked = { size, root, seconds: Math.max(seconds, before.seconds + 1) };
@@ -125,6 +135,11 @@ export class KeptEpoch implements EpochView {
   /** Nothing is added any more. */
   close(): void {
     this.#tail = { size: this.#tree!.size, root: this.#tree!.root() };
+  }
+
+  /** Goes on after `close`, since no epoch could follow. */
+  reopen(): void {
+    this.#tail = null;
   }
 
   /** What the next epoch says of this one, which is closed. */
@@ -175,6 +190,12 @@ export class KeptEpoch implements EpochView {
     this.#tree = null;
     this.#heads = this.#heads.slice(-1);
     this.#options.journal?.remove();
+  }
+
+  /** Whether its newest record says that it was closed; not of a pruned one. */
+  get endedInOrder(): boolean {
+    const { act } = parseJson(this.#tree!.entry(this.size - 1), MAX_EPOCH_RECORD_BYTES) as { readonly act?: unknown };
+    return act === 'log.epoch.close';
   }
 
   /** Lets go of the journal's files. */
