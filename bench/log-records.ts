@@ -2,7 +2,7 @@
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
 import { didOf } from '../protocol/identity.ts';
 import { toBase64Url, toHex } from '../protocol/text.ts';
-import type { Draft } from '../relay/log/sequencer.ts';
+import type { Draft } from '../relay/log/draft.ts';
 
 const DEVICES = 64;
 

@@ -109,7 +109,7 @@ function open(folder: string) {
     throw new Error(fact);
   };
   const epochs = openEpochs(folder, onFinding);
-  const signer = new SignerThread(LOG_SEED.slice());
+  const signer = new SignerThread(LOG_SEED.slice(), { seedAgain: async () => LOG_SEED.slice() });
   const sequencer = new Sequencer({
     engine,
     signer,
@@ -117,6 +117,7 @@ function open(folder: string) {
     mode: 'best-effort',
     name: 'bench',
     opening: { boot: 'unknown', config: { hash: toBase64Url(engine.random(32)), version: 0 }, software: '0.0.0' },
+    quantum: () => 1,
     now: () => performance.now(),
     startedMs: performance.now(),
     wall: () => Date.now(),
