@@ -2,8 +2,8 @@
  * Reads the folder of one epoch, which anybody may have written: only names of the layout are opened, no link is
  * followed, every file is bounded by what it can be. What is read proves nothing by itself.
  */
-import { type Dirent, lstatSync, opendirSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, type Dirent, lstatSync, mkdirSync, opendirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { MAX_EPOCH_RECORD_BYTES, MAX_LOG_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { HASH_BYTES } from '../../protocol/merkle.ts';
 import { MAX_NOTE_BYTES } from '../../protocol/note.ts';
@@ -27,7 +27,7 @@ export const MAX_NAMES = 262_144;
 /** The longest bundle: leaf 0 and 255 other records, each with its length. */
 export const MAX_BUNDLE_BYTES: number = TILE_WIDTH * (2 + MAX_LOG_RECORD_BYTES) + MAX_EPOCH_RECORD_BYTES;
 /** Lines, hashes and extra data in front of a checkpoint, and that. */
-const MAX_PROOF_BYTES = 32_768 + MAX_NOTE_BYTES;
+export const MAX_PROOF_BYTES: number = 32_768 + MAX_NOTE_BYTES;
 const MAX_KEYS_BYTES = 65_536;
 /** What the root of an export has beside the files of its newest epoch. */
 const OF_THE_EXPORT = new Set([MANIFEST, VIEWER, EARLIER, EPOCHS, JOURNAL]);
@@ -124,6 +124,14 @@ export class EpochFolder {
 
   #all<K extends EpochFile['kind']>(kind: K): Extract<EpochFile, { kind: K }>[] {
     return [...this.#files.values()].filter((file) => file.kind === kind) as Extract<EpochFile, { kind: K }>[];
+  }
+}
+
+/** Copies the files of an epoch, and nothing else that is in its folder. */
+export function copyEpoch(from: string, to: string): void {
+  for (const path of new EpochFolder(from).files.keys()) {
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    copyFileSync(join(from, path), join(to, path));
   }
 }
 

@@ -12,8 +12,9 @@ import { toBase64 } from '../../protocol/text.ts';
 import { TILE_WIDTH, type Tile, tileHashes, tileOfEntries, tileReader } from '../../protocol/tile.ts';
 import { heldIn, readEntries, readHashes } from './epoch-tiles.ts';
 import type { Findings } from './findings.ts';
+import { GrowingTiles } from './growing-tiles.ts';
 import { pathIn, type SignedEpoch } from './signed-epoch.ts';
-import { TileCheck } from './tile-check.ts';
+import { compareTile } from './tile-check.ts';
 
 /** The root that the tree must have at a size, and what says so. */
 export interface Expectation {
@@ -63,7 +64,7 @@ class LeafCheck {
   readonly #epoch: SignedEpoch;
   readonly #size: number;
   readonly #options: LeafCheckOptions;
-  readonly #tree: TileCheck;
+  readonly #tree: GrowingTiles;
   /** Ascending by size; those in front were looked at. */
   readonly #expected: Expectation[];
   readonly #wrong: Expectation[] = [];
@@ -78,7 +79,9 @@ class LeafCheck {
     this.#epoch = epoch;
     this.#size = size;
     this.#options = options;
-    this.#tree = new TileCheck(options.engine, epoch.place, epoch.folder, options.findings);
+    this.#tree = new GrowingTiles(options.engine, (level, index, hashes) =>
+      compareTile(epoch, level, index, hashes, options.findings),
+    );
     this.#expected = expectations.toSorted((a, b) => a.size - b.size);
   }
 
@@ -115,7 +118,6 @@ class LeafCheck {
     const leaves = own && hashes ? this.#choose(index, own, hashes) : (own ?? hashes);
     if (!leaves) return false;
     if (!entries) this.#miss(first, first + width);
-    this.#tree.compare(0, index, leaves);
     for (const [i, leaf] of leaves.entries()) {
       if (own && equalBytes(own[i]!, leaf)) this.#record(first + i, entries[i]!);
       else if (own)

@@ -1,9 +1,13 @@
 /** `ghostpipe-audit`: what an auditor does with the relay's log, one subcommand a file. */
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
+import { exportLog } from './export.ts';
 import { verify } from './verify.ts';
 
-const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = { verify };
+const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  export: exportLog,
+  verify,
+};
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 
 /** Runs the subcommand that the first word names; gives the exit code. */
@@ -18,7 +22,7 @@ const SPEC = {
   summary: "export the relay's audit log, verify it, and look into it",
   usage: `${NAMES} ...   (each has --help)`,
   options: {},
-  examples: ['ghostpipe-audit verify ./audit'],
+  examples: ['ghostpipe-audit export --to ./audit --device-id auditor', 'ghostpipe-audit verify ./audit'],
   maxPositionals: 1,
 } as const;
 
