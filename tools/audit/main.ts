@@ -2,11 +2,17 @@
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
 import { exportLog } from './export.ts';
+import { prove } from './prove.ts';
+import { search } from './search.ts';
+import { show } from './show.ts';
 import { verify } from './verify.ts';
 
 const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   export: exportLog,
   verify,
+  show,
+  search,
+  prove,
 };
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 
