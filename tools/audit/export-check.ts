@@ -94,7 +94,9 @@ class ExportCheck {
     const earlier =
       against === undefined
         ? []
-        : this.#open(findEpochs(against).map((place) => ({ ...place, at: `against/${place.at}` })));
+        : this.#open(
+            findEpochs(against).map((place) => ({ ...place, at: place.at === '' ? 'against' : `against/${place.at}` })),
+          );
     this.#tellOrder(found);
     const missing = earlier.filter(({ origin }) => !found.some((epoch) => epoch.origin === origin));
     const chain = checkChain(found, missing, this.#findings);
