@@ -173,6 +173,11 @@ export class RelayClient {
     return this.#exchange({ method: 'GET', path, limit: LOG_LIMIT });
   }
 
+  /** What a call of the audit log answers to `path`, at most `limit` bytes: to be verified. */
+  async logCall(path: string, limit: number): Promise<Uint8Array> {
+    return this.#exchange({ method: 'GET', path, limit });
+  }
+
   async health(): Promise<Json> {
     return this.#json('GET', '/health');
   }
