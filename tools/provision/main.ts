@@ -1,6 +1,7 @@
 /** `ghostpipe-provision`: what an operator does to a site, one subcommand a file. */
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
+import { cosigner } from './cosigner.ts';
 import { device } from './device.ts';
 import { list } from './list.ts';
 import { profile } from './profile.ts';
@@ -19,6 +20,7 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   rotate,
   'replace-device': replaceDevice,
   'replace-relay': replaceRelay,
+  cosigner,
   profile,
   publish,
 };
