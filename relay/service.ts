@@ -24,6 +24,7 @@ import type { Levels } from './monitor/level-metrics.ts';
 import { type Metrics, makeMetrics } from './monitor/metrics.ts';
 import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
+import { cosignedRoutes } from './routes/cosigned.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
 import { logProofRoutes } from './routes/log-proof.ts';
@@ -232,6 +233,7 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...operatorRoutes(conduit),
     ...logRoutes(audit),
     ...logProofRoutes(conduit.engine, audit),
+    ...cosignedRoutes(conduit),
   ];
 }
 

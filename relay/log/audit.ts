@@ -8,10 +8,12 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { digestOf } from '../../protocol/identity.ts';
 import { blockCommitment, type LogSource } from '../../protocol/log-record.ts';
 import { asProblem, PROBLEMS, type ProblemCode } from '../../protocol/problem.ts';
+import type { Roster } from '../../protocol/roster.ts';
 import { streamId } from '../../protocol/stream.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
 import type { DeliveryEvent } from '../store/event.ts';
 import type { Transfer } from '../store/transfer.ts';
+import { Cosignatures, type Cosigned } from './cosignatures.ts';
 import type { Epochs } from './epochs.ts';
 import type { LogView } from './log-view.ts';
 import { type Draft, HEAD_MS, type Recorded, type Sequencer } from './sequencer.ts';
@@ -32,6 +34,8 @@ export interface AuditOptions {
   readonly epochs: Epochs;
   /** Name of the relay. */
   readonly name: string;
+  /** How many cosigners must hold a record before it may leave memory. */
+  readonly pruneQuorum: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -55,6 +59,7 @@ export class Audit {
   readonly #self: LogSource & { readonly k: 'relay' };
   /** By transfer, of blocks that this process accepted and holds. */
   readonly #committed = new Map<string, Committed>();
+  readonly #cosignatures: Cosignatures;
   #counts = new Map<string, Count>();
   #countedSinceMs: number;
   #why: Why | null = null;
@@ -63,6 +68,7 @@ export class Audit {
     this.#options = options;
     this.#self = { id: options.name, k: 'relay' };
     this.view = options.sequencer;
+    this.#cosignatures = new Cosignatures(options.engine, options.epochs, options.pruneQuorum);
     this.#countedSinceMs = options.now();
   }
 
@@ -132,6 +138,16 @@ export class Audit {
   saltOf(transferId: string): ControlItem[] {
     const salt = this.#committed.get(transferId)?.salt;
     return salt ? [{ type: 'commitSalt', transferId: fromHex(transferId, 16), salt }] : [];
+  }
+
+  /** Takes what archive servers vouch for, and records whose word is new; refuses what `Cosignatures.take` refuses. */
+  takeCosigned(bytes: Uint8Array, cosigners: Roster['cosigners']): Cosigned {
+    const taken = this.#cosignatures.take(bytes, cosigners);
+    const { origin, size, news } = taken;
+    for (const id of news) {
+      this.record({ act: 'audit.cosigned', obj: { origin, size }, res: 'success', src: { id, k: 'cosigner' } });
+    }
+    return taken;
   }
 
   /** Counts a refusal by what refused whom. */

@@ -34,6 +34,7 @@ interface Asked {
 export class KeptEpoch implements EpochView {
   readonly origin: string;
   readonly statement: Uint8Array;
+  readonly keys: LogKeys;
   readonly verifierKeys: readonly string[];
   readonly #options: KeptEpochOptions;
   /** Null once it was pruned. */
@@ -41,6 +42,7 @@ export class KeptEpoch implements EpochView {
   #heads: readonly PublishedHead[] = [];
   #asked: Asked;
   #tail: Tail | null = null;
+  #cosignedHead: PublishedHead | null = null;
 
   /** Begins with the statement as its only leaf. */
   constructor(options: KeptEpochOptions) {
@@ -48,6 +50,7 @@ export class KeptEpoch implements EpochView {
     this.#options = options;
     this.origin = origin;
     this.statement = statement;
+    this.keys = keys;
     this.verifierKeys = (Object.keys(SIGNATURE_ALGORITHMS) as SignatureAlgorithm[]).map((algorithm) =>
       formatVerifierKey(hasher, { name: origin, algorithm, publicKey: keys[algorithm] }),
     );
@@ -61,7 +64,15 @@ export class KeptEpoch implements EpochView {
   }
 
   get heads(): readonly PublishedHead[] {
-    return this.#heads;
+    const cosigned = this.#cosignedHead;
+    if (!cosigned) return this.#heads;
+    const others = this.#heads.filter(({ size }) => size !== cosigned.size);
+    return [...others, cosigned].sort((a, b) => a.size - b.size);
+  }
+
+  /** The newest head that somebody else vouched for, with their lines under it. */
+  get cosignedHead(): PublishedHead | null {
+    return this.#cosignedHead;
   }
 
   get tail(): Tail | null {
@@ -115,6 +126,13 @@ export class KeptEpoch implements EpochView {
     this.#heads = this.#tree ? withHead(this.#heads, head) : [head];
   }
 
+  /** Takes a head with lines of cosigners. Refuses `log-forked` for one that is not of this tree. */
+  keepCosigned(head: PublishedHead): void {
+    const isOurs = head.size <= this.size && (!this.#tree || equalBytes(this.#rootOf(head.size), head.root));
+    if (!isOurs) throw new Problem('log-forked', `the head of size ${head.size} is not one of ${this.origin}`);
+    if (head.size >= (this.#cosignedHead?.size ?? 0)) this.#cosignedHead = head;
+  }
+
   /** Nothing is added any more. */
   close(): void {
     this.#tail = { size: this.#tree!.size, root: this.#tree!.root() };
@@ -133,6 +151,9 @@ export class KeptEpoch implements EpochView {
     };
   }
 
+  /** Records up to `below` are kept elsewhere too. */
+  savedBy(_by: 'cosigned' | 'stick', _below: number): void {}
+
   /** Drops everything but statement, last head and tail, and deletes the journal. */
   prune(): void {
     this.#tree = null;
@@ -149,7 +170,7 @@ export class KeptEpoch implements EpochView {
   requireHead(): void {
     const head = this.#heads.at(-1)!;
     const whole = head.size <= this.#tree!.size;
-    if (whole && equalBytes(rootOf(this.#options.hasher, this.#tree!.reader(head.size), head.size), head.root)) return;
+    if (whole && equalBytes(this.#rootOf(head.size), head.root)) return;
     throw new Problem('proof-invalid', `${this.#tree!.size} records do not have the head of size ${head.size}`);
   }
 
@@ -163,6 +184,10 @@ export class KeptEpoch implements EpochView {
 
   indexOf(transferId: string): number | undefined {
     return this.#tree?.indexOf(transferId);
+  }
+
+  #rootOf(size: number): Uint8Array {
+    return rootOf(this.#options.hasher, this.#tree!.reader(size), size);
   }
 
   /** Leaves that others may read. */

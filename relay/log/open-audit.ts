@@ -28,7 +28,7 @@ export interface OpenAuditOptions {
 /** Opens the log. Nobody else may use the store's folder. */
 export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit {
   const { engine, identity, version, now, startedMs, log } = options;
-  const { mode, ramMiB } = config.audit;
+  const { mode, ramMiB, pruneQuorum } = config.audit;
   const { name, store, licenceKey } = config;
   const tell = (fact: string): void => log.warn({ fact }, 'audit');
   const signer = new SignerThread(identity.logSeed);
@@ -56,7 +56,7 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
     wall,
     onFault: tell,
   });
-  const audit = new Audit({ engine, sequencer, signer, epochs, name, now });
+  const audit = new Audit({ engine, sequencer, signer, epochs, name, pruneQuorum, now });
   audit.did('boot', { reason: 'unknown' });
   audit.did('config.loaded', loaded);
   if (licenceKey !== null)
