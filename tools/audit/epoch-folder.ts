@@ -25,7 +25,7 @@ import {
 /** Names in one folder of an epoch's tree, all together: a week of heads and four million records have 60,000. */
 export const MAX_NAMES = 262_144;
 /** The longest bundle: leaf 0 and 255 other records, each with its length. */
-const MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_LOG_RECORD_BYTES) + MAX_EPOCH_RECORD_BYTES;
+export const MAX_BUNDLE_BYTES: number = TILE_WIDTH * (2 + MAX_LOG_RECORD_BYTES) + MAX_EPOCH_RECORD_BYTES;
 /** Lines, hashes and extra data in front of a checkpoint, and that. */
 const MAX_PROOF_BYTES = 32_768 + MAX_NOTE_BYTES;
 const MAX_KEYS_BYTES = 65_536;
