@@ -1,9 +1,15 @@
 /** `ghostpipe-audit`: what an auditor does with the relay's log, one subcommand a file. */
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
+import { archive } from './archive.ts';
+import { cosigner } from './cosigner.ts';
 import { verify } from './verify.ts';
 
-const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = { verify };
+const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  verify,
+  archive,
+  cosigner,
+};
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 
 /** Runs the subcommand that the first word names; gives the exit code. */
