@@ -3,12 +3,16 @@ import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
 import { archive } from './archive.ts';
 import { cosigner } from './cosigner.ts';
+import { report } from './report.ts';
+import { returnInbox } from './return.ts';
 import { verify } from './verify.ts';
 
 const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   verify,
   archive,
+  report,
   cosigner,
+  return: returnInbox,
 };
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 

@@ -99,6 +99,14 @@ export class RelayClient {
     return parseAnswer(answer);
   }
 
+  /** Gives the relay a checkpoint of its log with the line of an archive server. */
+  async giveCosigned(checkpoint: Uint8Array): Promise<Json> {
+    const path = '/v2/ct/cosigned';
+    return parseAnswer(
+      await this.#exchange({ method: 'POST', path, body: checkpoint, type: 'text/plain', limit: JSON_LIMIT }),
+    );
+  }
+
   async revoke(document: Json): Promise<Json> {
     return this.#json('POST', '/v2/revoke', document as object);
   }
