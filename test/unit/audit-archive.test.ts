@@ -17,6 +17,7 @@ import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
 import { parseNote } from '../../protocol/note.ts';
 import { parseVerifierKey, signaturesOf } from '../../protocol/note-key.ts';
+import { toBase64Url } from '../../protocol/text.ts';
 import { takeIn } from '../../tools/audit/archive-intake.ts';
 import { ArchiveStore } from '../../tools/audit/archive-store.ts';
 import { cosignNewest } from '../../tools/audit/cosignature-file.ts';
@@ -26,7 +27,9 @@ import {
   changeFile,
   type ExportPlan,
   filesBelow,
+  type MadeEpoch,
   type MadeExport,
+  type MadeHead,
   makeAuditExport,
   previousOf,
 } from '../fixtures/audit-export.ts';
@@ -113,7 +116,7 @@ t.test('refused, named, and nothing of it taken', async (t) => {
     [
       'a predecessor that was signed less far',
       'log-rolled-back',
-      (first, make) => twin(first, make, { ...previousOf(first.epochs[1]!), lastSignedSize: 150 } as PreviousEpoch),
+      (first, make) => twin(first, make, signedLessFar(first.epochs[1]!)),
     ],
     [
       'a lower version of the configuration',
@@ -183,6 +186,12 @@ t.test('refused, named, and nothing of it taken', async (t) => {
     );
   }
 });
+
+/** What a relay would say that forgot its newest head. */
+function signedLessFar(epoch: MadeEpoch): PreviousEpoch {
+  const [{ size, root }] = epoch.heads as [MadeHead];
+  return { ...previousOf(epoch), lastSignedSize: size, lastSignedRoot: toBase64Url(root) } as PreviousEpoch;
+}
 
 /** An epoch of the same relay that begins with `prev`, beside the first epoch of `first`. */
 function twin(first: MadeExport, make: (plan: ExportPlan) => MadeExport, prev: PreviousEpoch): MadeExport {
