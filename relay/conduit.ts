@@ -44,7 +44,7 @@ export function enforceRoster({ registry, deliveries, activity, audit, roster, n
   audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
 }
 
-/** How long a body may take. */
-export function bodyMs({ config }: Pick<Conduit, 'config'>): number {
-  return config.limits.bodySeconds * 1000;
+/** How long a body may take: a block of a long interval takes most of it. */
+export function bodyMs({ config, roster }: Pick<Conduit, 'config' | 'roster'>): number {
+  return Math.max(config.limits.bodySeconds * 1000, roster.current.profile.intervalMs);
 }

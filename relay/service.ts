@@ -32,7 +32,7 @@ import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
 import type { Route } from './routes/route.ts';
 import { submitRoutes } from './routes/submit.ts';
-import { Deliveries } from './store/deliveries.ts';
+import { Deliveries, type DeliveryLimits } from './store/deliveries.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
 import { readVersion, type Version } from './version.ts';
@@ -41,6 +41,8 @@ import { readVersion, type Version } from './version.ts';
 const SETTLE_MS = 1000;
 /** How late a head of the audit log may be. */
 const AUDIT_TICK_MS = 250;
+/** A lease lasts as many slots at least. */
+const LEASE_SLOTS = 4;
 /** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
@@ -166,11 +168,10 @@ async function makeConduit(
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
   const audit = openAudit(config, { engine, identity, version, now, startedMs, log });
-  const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
-    limits,
+    deliveryLimits(config, roster),
     () => toHex(engine.random(16)),
     (event, transfer) => {
       audit.delivery(event, transfer);
@@ -204,6 +205,19 @@ async function makeConduit(
       if (!store.outlivesProcess) audit.because('shutdown', () => deliveries.burnAll(now()));
       await audit.close();
       close();
+    },
+  };
+}
+
+/** The limits of deliveries: a block is acknowledged some slots after its claim, and each lane has leases of its own. */
+function deliveryLimits({ limits }: RelayConfig, roster: RosterStore): DeliveryLimits {
+  return {
+    ...limits,
+    get leaseMs() {
+      return Math.max(limits.leaseSeconds * 1000, LEASE_SLOTS * roster.current.profile.intervalMs);
+    },
+    get leasesPerReader() {
+      return limits.leasesPerReader * roster.current.profile.lanesDown;
     },
   };
 }

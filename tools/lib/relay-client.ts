@@ -4,7 +4,9 @@ import { canonicalBytes, type Json, parseJson } from '../../protocol/canonical.t
 import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '../../protocol/control.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
+import { MAX_LANES, windowMs } from '../../protocol/slot-plan.ts';
 import { toHex } from '../../protocol/text.ts';
+import { writePaced } from './paced.ts';
 import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
 
 const OCTETS = 'application/octet-stream';
@@ -30,6 +32,10 @@ interface Request {
   readonly type?: string;
   /** Most bytes of the answer. */
   readonly limit: number;
+  /** One of the exchanges of a slot, which keep to the rules of the uniform exchange if the client does. */
+  readonly inSlot?: true;
+  /** The connection of an exchange that has one of its own. */
+  readonly agent?: https.Agent;
 }
 
 /** A block (real or cover) and the control frame beside it. */
@@ -43,7 +49,9 @@ export interface RelayClientOptions {
   readonly pins: readonly string[];
   /** Left out by an operator, whose signature alone authorises what he publishes. */
   readonly apiKey?: string;
-  /** Connections kept open: one for each exchange that may run at the same time. */
+  /** The interval of the sector of a client that keeps the uniform exchange: submits and claims go by its rules. */
+  readonly uniformMs?: number;
+  /** Connections kept open: one for each exchange that may run at the same time, which is one for each lane. */
   readonly maxSockets?: number;
   /** No byte in either direction for this long ends a request, or an attempt to connect; 30 s when left out. */
   readonly idleTimeoutMs?: number;
@@ -53,13 +61,17 @@ export interface RelayClientOptions {
 export class RelayClient {
   readonly #idleTimeoutMs: number;
   readonly #maxSockets: number;
+  readonly #uniformMs: number | undefined;
   #peer: PinnedPeer;
   #agent: https.Agent;
+  /** Connections of exchanges beside the slots. */
+  readonly #aside = new Set<https.Agent>();
   #apiKey: string | undefined;
 
   constructor(options: RelayClientOptions) {
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
-    this.#maxSockets = options.maxSockets ?? 2;
+    this.#uniformMs = options.uniformMs;
+    this.#maxSockets = options.maxSockets ?? (options.uniformMs === undefined ? 2 : MAX_LANES);
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
@@ -67,10 +79,23 @@ export class RelayClient {
 
   /** Goes on with this address, these pins and this key. Ends every connection, and what is under way with it. */
   use(options: Pick<RelayClientOptions, 'url' | 'pins' | 'apiKey'>): void {
-    this.#agent.destroy();
+    this.close();
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
+  }
+
+  /** The exchange beside the slots, over a connection of its own: says `items` and gives those of the answer. */
+  async membership(items: readonly ControlItem[]): Promise<readonly ControlItem[]> {
+    const agent = pinnedAgent(this.#peer, 1, this.#idleTimeoutMs);
+    this.#aside.add(agent);
+    const request = { method: 'POST', path: '/v2/membership', body: encodeControl(items), type: OCTETS } as const;
+    try {
+      return parseControl(await this.#exchange({ ...request, limit: CONTROL_BYTES, agent }));
+    } finally {
+      agent.destroy();
+      this.#aside.delete(agent);
+    }
   }
 
   /** Presents a registration body; the answer is the relay's word and decides nothing by itself. */
@@ -103,7 +128,10 @@ export class RelayClient {
     return this.#json('POST', '/v2/revoke', document as object);
   }
 
-  /** Submits one block; gives the items of the control frame that answers. */
+  /**
+   * Submits one block; gives the items of the control frame that answers. In the uniform exchange a refusal is one of
+   * them, else it is thrown.
+   */
   async submit(block: Uint8Array): Promise<readonly ControlItem[]> {
     const answer = await this.#exchange({
       method: 'POST',
@@ -111,6 +139,7 @@ export class RelayClient {
       body: block,
       type: OCTETS,
       limit: CONTROL_BYTES,
+      inSlot: true,
     });
     return parseControl(answer);
   }
@@ -123,6 +152,7 @@ export class RelayClient {
       body: encodeControl(items),
       type: OCTETS,
       limit: blockBytes + CONTROL_BYTES,
+      inSlot: true,
     });
     if (answer.length !== blockBytes + CONTROL_BYTES) {
       throw new Problem(
@@ -172,7 +202,7 @@ export class RelayClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const agent of [this.#agent, ...this.#aside]) agent.destroy();
   }
 
   async #json(method: Request['method'], path: string, body?: object): Promise<Json> {
@@ -182,16 +212,18 @@ export class RelayClient {
 
   /** One request and its whole answer; anything but 2xx is a `Problem`. */
   #exchange(request: Request): Promise<Uint8Array> {
+    const paceMs = request.inSlot && this.#uniformMs ? windowMs(this.#uniformMs) : 0;
     return new Promise((resolve, reject) => {
       const call = https.request(
         {
-          agent: this.#agent,
+          agent: request.agent ?? this.#agent,
           host: this.#peer.host,
           port: this.#peer.port,
           method: request.method,
           path: request.path,
           headers: {
             ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
+            ...(paceMs === 0 ? {} : { accept: OCTETS }),
             ...(request.body ? { 'content-type': request.type, 'content-length': request.body.length } : {}),
           },
         },
@@ -222,7 +254,8 @@ export class RelayClient {
         call.destroy(new Problem('relay-unreachable', `no byte from the relay for ${this.#idleTimeoutMs / 1000} s`)),
       );
       call.on('error', (error) => reject(lost(this.#peer, error)));
-      call.end(request.body);
+      if (paceMs > 0 && request.body) writePaced(call, request.body, paceMs);
+      else call.end(request.body);
     });
   }
 }

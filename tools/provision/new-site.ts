@@ -91,7 +91,7 @@ export function createSite(engine: Engine, folder: string, site: NewSite): SiteF
       blockSize: site.blockSize,
       intervalMs: site.intervalMs,
       lanesUp: 1,
-      lanesDown: 1,
+      lanesDown: 2,
       controlSize: CONTROL_BYTES,
       logQuantum: 256,
     },

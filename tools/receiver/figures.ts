@@ -35,6 +35,7 @@ export function receiverFigures({ intake, downlink, rosterVersion, incompleteFil
     missing_records: gauge('Readings that are missing now.', () => intake.counters.missingRecords),
     covers_total: counter('Claims answered by a cover.', () => downlink.covers),
     failed_slots_total: counter('Slots in which something failed.', () => downlink.failedSlots),
+    missed_slots_total: counter('Slots that went by: the host was busy or stood still.', () => downlink.missedSlots),
     last_exchange_age_seconds: gauge('Seconds since the relay answered a claim, or since the start.', () => {
       return (now() - (downlink.answeredMs ?? startedMs)) / 1000;
     }),

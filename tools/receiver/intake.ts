@@ -30,7 +30,7 @@ export interface IntakeOptions {
   /** This device as it is enrolled at the moment. */
   readonly device: () => Device;
   readonly directory: Directory;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, 'renewals'>;
   readonly marks: StreamMarks;
   readonly sink: Sink;
   readonly quarantine: Quarantine;
@@ -63,6 +63,12 @@ const NOT_OF_THE_BLOCK: readonly ProblemCode[] = [
 /** A lease as the relay gave it. */
 export type Lease = Extract<ControlItem, { type: 'lease' }>;
 
+/** What a block says of its sender before anything of it is believed. */
+interface Claimed {
+  sender?: Uint8Array;
+  isStrange?: boolean;
+}
+
 /** A block that will never be committed, and why. */
 interface Refusal {
   readonly code: RejectCode;
@@ -92,13 +98,19 @@ export class Intake {
     return { ...this.#counters, ...this.#continuity.counters };
   }
 
+  /** Whether blocks of unknown senders, of which nothing was said, may be judged now if they come again; says so once. */
+  get knowsMore(): boolean {
+    return this.#strangers.haveNews;
+  }
+
   /** Takes one leased block and gives what to tell the relay: an ack with a receipt, a reject, or nothing yet. */
   async take(block: Uint8Array, lease: Lease): Promise<ControlItem[]> {
-    const claimed: { sender?: Uint8Array } = {};
+    const claimed: Claimed = {};
     let opened: OpenedBlock;
     try {
-      opened = await this.#open(block, lease, claimed);
+      opened = this.#open(block, lease, claimed);
     } catch (thrown) {
+      if (claimed.isStrange && this.#strangers.mayBecomeKnown(claimed.sender!)) return [];
       return this.#cannotOpen(asProblem(thrown), block, lease, claimed.sender);
     }
     const { frame } = opened;
@@ -128,31 +140,24 @@ export class Intake {
   }
 
   /**
-   * Opens a copy of the block, since opening overwrites it; when its sender is not known yet, asks for roster and keys
-   * once. `claimed` gets the sender that the block names.
+   * Opens a copy of the block, since opening overwrites it. `claimed` gets the sender that the block names, and whether
+   * it is known.
    */
-  async #open(block: Uint8Array, lease: Lease, claimed: { sender?: Uint8Array }): Promise<OpenedBlock> {
+  #open(block: Uint8Array, lease: Lease, claimed: Claimed): OpenedBlock {
     const { engine, device, directory } = this.#options;
     if (!equalBytes(engine.sha256(block), lease.blockSha256)) {
       throw new Problem('hash-mismatch', 'the block is not the one that the relay leased');
     }
-    let isStrange = false;
     const reader = {
       kemKey: device().kemKey,
       senderKeys: (digest: Uint8Array) => {
         const keys = directory.verifyingKeys(digest, 'send');
         claimed.sender = new Uint8Array(digest);
-        isStrange = keys === undefined;
+        claimed.isStrange = keys === undefined;
         return keys;
       },
     };
-    try {
-      return openBlock(engine, new Uint8Array(block), reader);
-    } catch (thrown) {
-      const { sender } = claimed;
-      if (!sender || !isStrange || !(await this.#strangers.meet(sender))) throw thrown;
-      return openBlock(engine, new Uint8Array(block), reader);
-    }
+    return openBlock(engine, new Uint8Array(block), reader);
   }
 
   /** Puts the data where it belongs; a refusal when it never will be there, `later` when time ran out. */

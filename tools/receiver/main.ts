@@ -112,13 +112,14 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
   const downlink = new Downlink({
     ...client,
     intake,
-    senders: () => senders(client),
     newSessionId: () => client.engine.random(16),
-    blockBytes: profile.blockSize,
-    intervalMs: profile.intervalMs,
+    grid: { intervalMs: profile.intervalMs, phaseMs: client.enrolment.slotPhaseMs(profile.intervalMs) },
     clock: monotonicClock,
-    onProblem: (problem) => notices.problem(problem),
-    onPause: (problem) => {
+    onProblem: (problem) => {
+      notices.problem(problem);
+      if (problem.code === 'profile-mismatch') stop.ask();
+    },
+    onSlot: (problem) => {
       daemon.betweenSlots(problem);
       for (const sentence of sink.tend()) {
         incompleteFiles += 1;
@@ -126,6 +127,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       }
     },
     isDone: () => intake.counters.records >= count,
+    forced: stop.forced,
   });
   const rosterVersion = (): number => client.directory.roster.version;
   const daemon = await Daemon.start({
@@ -154,6 +156,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       incompleteFiles,
       covers: downlink.covers,
       failedSlots: downlink.failedSlots,
+      missedSlots: downlink.missedSlots,
     });
   }
 }
@@ -164,7 +167,6 @@ async function joined(client: Client, notices: Notices, daemon: Daemon, stop: St
     await joinSite(client, notices, {
       patienceMs: Number.POSITIVE_INFINITY,
       signal: stop.asked,
-      peers: () => senders(client),
       onWait: (problem) => daemon.betweenSlots(problem),
     });
     return true;
