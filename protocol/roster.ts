@@ -12,8 +12,8 @@ import { Problem } from './problem.ts';
 import { revokedEntry } from './revocation.ts';
 import { integer, list, type Of, object, oneOf, record, type Shape, text } from './shape.ts';
 import { didText, nameText, role, siteIdText, timeMs, verifyingKeys, version1, zone } from './shapes.ts';
-import { MAX_LANES } from './slot-plan.ts';
 import { type DocumentKind, openDocumentBytes } from './signed.ts';
+import { MAX_LANES } from './slot-plan.ts';
 
 export const MAX_DEVICES = 1024;
 /** Most recipients of one route: one stanza each. */

@@ -55,6 +55,9 @@ async function refusal(conduit: Conduit, { request, zone }: Exchange, problem: P
   conduit.metrics.refusal(code);
   conduit.audit.refused(did ? { id: did, k: 'device' } : { id: zone.name, k: 'peer' }, code);
   const call = request.routeOptions.config.url;
-  conduit.log[code === 'internal' ? 'error' : 'warn']({ zone: zone.name, call, peer: request.ip, code, detail }, 'refused');
+  conduit.log[code === 'internal' ? 'error' : 'warn'](
+    { zone: zone.name, call, peer: request.ip, code, detail },
+    'refused',
+  );
   return [{ type: 'problem', transferId: NO_TRANSFER, code }];
 }

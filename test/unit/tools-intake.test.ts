@@ -172,7 +172,9 @@ t.test('a block of an unknown sender waits for the news of the next fixed time, 
   t.notOk(intake.knowsMore);
 
   const { name, did, roles, zone } = fresh;
-  directory.acceptRoster(site.issueRoster({ version: 2, devices: [...site.roster.devices, { name, did, roles, zone }] }));
+  directory.acceptRoster(
+    site.issueRoster({ version: 2, devices: [...site.roster.devices, { name, did, roles, zone }] }),
+  );
   directory.acceptPeer(did, fresh.registration);
   membership.renewals += 1;
   t.ok(intake.knowsMore, 'what was put off is to be given again');

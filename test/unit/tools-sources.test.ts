@@ -167,7 +167,8 @@ t.test('an abort ends a slot clock that sleeps', async (t) => {
     seen.push(number);
   }
   t.ok(seen.length > 0);
-  for await (const _ of slots({ intervalMs: 1, phaseMs: 0 }, monotonicClock, stop.signal, () => {})) t.fail('it is over');
+  for await (const _ of slots({ intervalMs: 1, phaseMs: 0 }, monotonicClock, stop.signal, () => {}))
+    t.fail('it is over');
 });
 
 t.test('each device and each choice of receivers has a spool of its own', async (t) => {

@@ -73,12 +73,16 @@ export class Directory {
     if (version > this.#roster.version) this.acceptRoster(bytes);
   }
 
-  /** Takes what the relay says of `did`; refuses anything that does not verify or is older than what was seen. */
-  acceptPeer(did: string, answer: Json): void {
-    this.#peer(did); // recalls the generation that was seen before a restart
+  /**
+   * Takes what the relay says of `did`; true when it is news. Refuses anything that does not verify or is older than what
+   * was seen.
+   */
+  acceptPeer(did: string, answer: Json): boolean {
+    const before = this.#peer(did)?.generation; // of before a restart, too
     const text = canonicalText(answer);
     this.#acceptPeer(did, answer);
     writeStateFile(this.#peerPath(did), text);
+    return before !== this.#peers.get(did)!.generation;
   }
 
   /** The key that reaches a receiver, from memory or disk; undefined when the relay has to be asked. */

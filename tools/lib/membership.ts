@@ -4,7 +4,7 @@
  */
 import { canonicalBytes, parseJson } from '../../protocol/canonical.ts';
 import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts';
-import { digestOf, didOf } from '../../protocol/identity.ts';
+import { didOf, digestOf } from '../../protocol/identity.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import type { Device, Enrolment } from './device.ts';
@@ -80,8 +80,7 @@ export class Membership {
     for (const item of items) {
       if (item.type !== 'peer') continue;
       try {
-        this.#directory.acceptPeer(didOf(item.digest), parseJson(item.bytes, PEER_LIMIT));
-        isNew = true;
+        if (this.#directory.acceptPeer(didOf(item.digest), parseJson(item.bytes, PEER_LIMIT))) isNew = true;
       } catch (thrown) {
         problems.push(asProblem(thrown));
       }
@@ -111,7 +110,10 @@ export class Membership {
     const before = version === this.#part.version ? this.#part.bytes : new Uint8Array(0);
     if (offset !== before.length || bytes.length === 0 || total > ROSTER.limit || offset + bytes.length > total) {
       this.#part = { version: 0, bytes: new Uint8Array(0) };
-      throw new Problem('relay-answer-invalid', `a piece of roster ${version} does not follow on ${before.length} bytes`);
+      throw new Problem(
+        'relay-answer-invalid',
+        `a piece of roster ${version} does not follow on ${before.length} bytes`,
+      );
     }
     const whole = new Uint8Array(offset + bytes.length);
     whole.set(before);

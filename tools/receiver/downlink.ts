@@ -76,7 +76,8 @@ export class Downlink {
     await this.#claimUntil(AbortSignal.any([signal, this.#done.signal]), () => false);
     await this.#judging;
     this.#isEnding = true;
-    if (this.#pending.length > 0) await this.#claimUntil(this.#options.forced, (failed) => failed || this.#pending.length === 0);
+    if (this.#pending.length > 0)
+      await this.#claimUntil(this.#options.forced, (failed) => failed || this.#pending.length === 0);
   }
 
   async #claimUntil(signal: AbortSignal, isOver: (failed: boolean) => boolean): Promise<void> {
@@ -113,12 +114,10 @@ export class Downlink {
 
   async #slot(): Promise<Problem | null> {
     const met = await Promise.all(this.#frames.map((frame) => this.#claim(frame)));
-    const problem = this.#obstacle ?? met.find((each) => each !== null) ?? null;
-    if (problem) {
-      this.failedSlots += 1;
-      this.#options.onProblem(problem);
-    }
-    return problem;
+    const problems = [this.#obstacle, ...met].filter((each) => each !== null);
+    if (problems.length > 0) this.failedSlots += 1;
+    for (const problem of problems) this.#options.onProblem(problem);
+    return problems[0] ?? null;
   }
 
   /** One exchange; gives what went wrong in it. */

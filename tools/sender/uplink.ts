@@ -162,12 +162,10 @@ export class Uplink {
     const ready = this.#lanes.filter(({ pending }) => pending);
     const met = await Promise.all(ready.map((lane) => this.#guarded(() => this.#exchange(lane))));
     const kept = await this.#guarded(async () => this.#options.outbox.settle());
-    const problem = this.#obstacle ?? [...met, kept].find((each) => each !== null) ?? null;
-    if (problem) {
-      this.counters.failedSlots += 1;
-      this.#options.onProblem(problem);
-    }
-    return problem;
+    const problems = [this.#obstacle, ...met, kept].filter((each) => each !== null);
+    if (problems.length > 0) this.counters.failedSlots += 1;
+    for (const problem of problems) this.#options.onProblem(problem);
+    return problems[0] ?? null;
   }
 
   async #exchange(lane: Lane): Promise<void> {
