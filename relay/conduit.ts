@@ -6,6 +6,7 @@ import type { Receipts } from './members/receipts.ts';
 import type { Registry } from './members/registry.ts';
 import type { RosterStore } from './members/roster-store.ts';
 import type { Activity } from './monitor/activity.ts';
+import type { Attendance } from './monitor/attendance.ts';
 import type { Log } from './monitor/event-log.ts';
 import type { Metrics } from './monitor/metrics.ts';
 import type { BlockStore } from './store/block-store.ts';
@@ -24,6 +25,7 @@ export interface Conduit {
   readonly deliveries: Deliveries;
   readonly receipts: Receipts;
   readonly activity: Activity;
+  readonly attendance: Attendance;
   readonly audit: Audit;
   /**
    * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
@@ -37,9 +39,9 @@ export interface Conduit {
 }
 
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
-export function enforceRoster({ registry, deliveries, activity, audit, roster, now }: Conduit): void {
+export function enforceRoster({ registry, deliveries, activity, attendance, audit, roster, now }: Conduit): void {
   registry.enforce();
-  activity.enforce((did) => roster.member(did) !== undefined);
+  for (const each of [activity, attendance]) each.enforce((did) => roster.member(did) !== undefined);
   const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;
   audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
 }

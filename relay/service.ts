@@ -18,6 +18,7 @@ import { Receipts } from './members/receipts.ts';
 import { Registry } from './members/registry.ts';
 import { RosterStore } from './members/roster-store.ts';
 import { Activity } from './monitor/activity.ts';
+import { Attendance } from './monitor/attendance.ts';
 import { type Log, makeLog } from './monitor/event-log.ts';
 import { type Health, healthOf } from './monitor/health.ts';
 import type { Levels } from './monitor/level-metrics.ts';
@@ -119,6 +120,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
   // 3. Time passes although nobody calls.
   const timer = setInterval(() => {
     conduit?.deliveries.settle(now());
+    conduit?.attendance.look();
     strangers.settle();
   }, SETTLE_MS);
   timer.unref();
@@ -198,6 +200,14 @@ async function makeConduit(
     deliveries,
     receipts: new Receipts(engine, roster),
     activity,
+    attendance: new Attendance({
+      now,
+      intervalMs: () => roster.current.profile.intervalMs,
+      record: (draft) => {
+        audit.record(draft);
+        log.warn({ device: roster.member(draft.src.id)?.name, ...draft.obj }, draft.act);
+      },
+    }),
     audit,
     cover: makeCover(engine, store.blockBytes),
     now,

@@ -55,6 +55,7 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
 
 async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
   const uniform = isUniform(exchange);
+  if (uniform) conduit.attendance.heard(exchange.member().device.did);
   const heard: { session?: Session } = {};
   const act = async (): Promise<ControlItem[]> => {
     const items = await receiveControl(conduit, exchange);

@@ -81,6 +81,7 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
   const { did, zone } = exchange.member().device;
   const act = () => take(conduit, exchange, { did, zone });
   const uniform = isUniform(exchange);
+  if (uniform) conduit.attendance.heard(did);
   const taken = await (uniform ? atFixedTime(conduit, exchange, act) : act());
   return sendControl(exchange.reply, uniform ? 200 : 201, [
     { type: 'epoch', epochId: conduit.epoch },

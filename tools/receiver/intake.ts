@@ -21,6 +21,7 @@ import type { Notices } from '../lib/notices.ts';
 import { Continuity, type ContinuityCounters } from './continuity.ts';
 import { receiptItem } from './delivery-note.ts';
 import type { Quarantine } from './quarantine.ts';
+import type { Silence } from './silence.ts';
 import { type Sink, SinkRefusal } from './sink.ts';
 import { Strangers } from './strangers.ts';
 import type { RunMark, StreamMarks } from './stream-marks.ts';
@@ -35,6 +36,7 @@ export interface IntakeOptions {
   readonly sink: Sink;
   readonly quarantine: Quarantine;
   readonly notices: Notices;
+  readonly silence: Pick<Silence, 'heard'>;
   /** Wall time in ms, for serial numbers of receipts. */
   readonly wallMs: () => number;
   /** Waits before a sink is tried again; false when there is no more time. */
@@ -126,10 +128,14 @@ export class Intake {
     const outcome = await this.#commit(opened, run); // of a duplicate too: only records that are new reach the sink
     if (outcome === 'later') return [];
     if (outcome !== 'committed') this.#keepEvidence(outcome, block, lease, frame.senderDigest);
-    if (standing === 'duplicate') this.#continuity.duplicate(sender);
-    else this.#note(outcome, opened, run);
+    const idle = outcome === 'committed' && frame.type === 'idle' ? parseIdle(opened.plain) : null;
+    if (standing === 'duplicate') {
+      this.#continuity.duplicate(sender);
+    } else {
+      this.#options.silence.heard(sender, idle);
+      this.#note(outcome, opened, run);
+    }
     if (!this.#isShared(opened, parseHeader(block).views)) {
-      const idle = outcome === 'committed' && frame.type === 'idle' ? parseIdle(opened.plain) : null;
       this.#continuity.look(sender, frame, run, idle);
     }
     const { engine, device, wallMs } = this.#options;

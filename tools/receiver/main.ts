@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
+import { asProblem } from '../../protocol/problem.ts';
 import { sendersTo } from '../../protocol/roster.ts';
 import { clientChecks, runChecks } from '../lib/check.ts';
 import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, openClient } from '../lib/client.ts';
@@ -18,6 +19,8 @@ import { receiverFigures } from './figures.ts';
 import { Intake } from './intake.ts';
 import { openSink, refuseTwoSinks, sinkFact } from './open-sink.ts';
 import { Quarantine } from './quarantine.ts';
+import { Silence } from './silence.ts';
+import type { Sink } from './sink.ts';
 import { StreamMarks } from './stream-marks.ts';
 
 const SPEC: CommandSpec = {
@@ -95,6 +98,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     quarantine: (path, name) => quarantine.putFile(path, name),
     forced: stop.forced,
   });
+  const silence = new Silence();
   const intake = new Intake({
     ...client,
     device: () => membership.device,
@@ -102,6 +106,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     sink,
     quarantine,
     notices,
+    silence,
     wallMs: Date.now,
     waitForSink: async () => {
       daemon.alive();
@@ -121,6 +126,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     },
     onSlot: (problem) => {
       daemon.betweenSlots(problem);
+      tellSilence(client, { silence, sink, notices });
       for (const sentence of sink.tend()) {
         incompleteFiles += 1;
         notices.say(sentence);
@@ -136,7 +142,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     notices,
     stopAsked: stop.asked,
     metrics: args.text('metrics'),
-    figures: receiverFigures({ intake, downlink, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
+    figures: receiverFigures({ intake, downlink, silence, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
     now,
     onReload: () => downlink.renewSoon(),
   });
@@ -158,6 +164,23 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       failedSlots: downlink.failedSlots,
       missedSlots: downlink.missedSlots,
     });
+  }
+}
+
+/** Tells the operator and the sink who fell silent in the slot that ended, and who is heard again. */
+function tellSilence(
+  { directory: { roster }, enrolment: { device } }: Client,
+  { silence, sink, notices }: { silence: Silence; sink: Sink; notices: Notices },
+): void {
+  const names = sendersTo(roster, device.name).map(({ name }) => name);
+  for (const note of silence.slot(names, roster.profile.lanesDown)) {
+    const { sender, state, silentSlots } = note;
+    const what = state === 'stale' ? 'is stale: nothing came of it' : 'is heard again: nothing had come';
+    notices.report(`${state} ${sender}`, `${sender} ${what} for ${silentSlots} slots`);
+    sink.note(note).then(
+      () => silence.told(note),
+      (thrown: unknown) => notices.problem(asProblem(thrown)),
+    );
   }
 }
 
