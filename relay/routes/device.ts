@@ -24,7 +24,7 @@ export function deviceRoutes(conduit: Conduit): Route[] {
       handle: (exchange) => register(conduit, exchange),
     },
     {
-      call: 'register',
+      call: 'membership',
       method: 'POST',
       url: '/v2/membership',
       allowed: 'anyone',

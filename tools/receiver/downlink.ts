@@ -52,6 +52,8 @@ export class Downlink {
   #frames: ControlItem[][] = [];
   /** Transfers whose blocks are here and not judged yet. */
   readonly #inHand = new Set<string>();
+  /** Blocks that were judged, and how many that were when the last slot began. */
+  #judged = { now: 0, before: 0 };
   /** Ends when the blocks in hand are judged, one after the other. */
   #judging: Promise<void> = Promise.resolve();
   /** Of this start, or since a claim or its block failed: the relay then gives again at once what it had leased. */
@@ -64,6 +66,11 @@ export class Downlink {
     this.#profile = options.directory.roster.profile;
     this.#sessionId = options.newSessionId();
     this.#renewal = new Renewal(options.membership, options.onProblem);
+  }
+
+  /** Whether a block has been in hand for a whole slot and none was judged meanwhile: the sink stands still. */
+  get standsStill(): boolean {
+    return this.#inHand.size > 0 && this.#judged.now === this.#judged.before;
   }
 
   /** Before the next slot it registers again: the credentials changed. */
@@ -86,6 +93,7 @@ export class Downlink {
       this.missedSlots += missed;
       const problem = await this.#slot();
       onSlot(problem);
+      this.#judged.before = this.#judged.now;
       if (isOver(problem !== null)) return;
     }
   }
@@ -157,6 +165,7 @@ export class Downlink {
         this.#getAgain();
       } finally {
         this.#inHand.delete(id);
+        this.#judged.now += 1;
         if (isDone()) this.#done.abort();
       }
     });

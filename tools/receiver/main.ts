@@ -125,7 +125,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       if (problem.code === 'profile-mismatch') stop.ask();
     },
     onSlot: (problem) => {
-      daemon.betweenSlots(problem);
+      if (!downlink.standsStill) daemon.betweenSlots(problem); // a service manager shall see that it does
       tellSilence(client, { silence, sink, notices });
       for (const sentence of sink.tend()) {
         incompleteFiles += 1;

@@ -1,7 +1,7 @@
 /** Readings to standard output, one a line: as they came, or as JSON. At least once. */
 import type { Writable } from 'node:stream';
 import { Problem } from '../../protocol/problem.ts';
-import { type DeviceNote, noteJson, type RecordBatch, recordJson, type Sink, SinkRefusal } from './sink.ts';
+import { type RecordBatch, recordJson, type Sink, SinkRefusal } from './sink.ts';
 
 export class StdoutSink implements Sink {
   readonly #out: Writable;
@@ -25,9 +25,8 @@ export class StdoutSink implements Sink {
     throw new SinkRefusal('standard output takes readings, not files; use --output DIR');
   }
 
-  async note(note: DeviceNote): Promise<void> {
-    if (this.#json) await this.#write(Buffer.from(`${JSON.stringify(noteJson(note))}\n`));
-  }
+  /** Standard output gets readings; what it is not told stands in the notices. */
+  async note(): Promise<void> {}
 
   tend(): readonly string[] {
     return [];
