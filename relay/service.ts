@@ -205,7 +205,7 @@ async function makeConduit(
       intervalMs: () => roster.current.profile.intervalMs,
       record: (draft) => {
         audit.record(draft);
-        log.warn({ device: roster.member(draft.src.id)?.name, ...draft.obj }, draft.act);
+        log.warn({ device: roster.member(draft.src.id)?.name, act: draft.act, ...draft.obj }, 'attendance');
       },
     }),
     audit,

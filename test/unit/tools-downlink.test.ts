@@ -41,7 +41,7 @@ function makeDownlink({ gives, slots, lanes = 1, take = (number) => [ackOf(numbe
     } as unknown as RelayClient,
     membership: { renew: async () => ({ isNew: false, problems: [] }) } as unknown as Membership,
     directory: { roster } as unknown as Directory,
-    intake: { take: async ([number]) => take(number!), knowsMore: false },
+    intake: { take: async ([number]) => take(number!), takeAgain: async () => [] },
     newSessionId: () => {
       session += 1;
       return new Uint8Array(16).fill(session);

@@ -21,7 +21,7 @@ export interface DownlinkOptions {
   readonly relay: RelayClient;
   readonly membership: Membership;
   readonly directory: Directory;
-  readonly intake: Pick<Intake, 'take' | 'knowsMore'>;
+  readonly intake: Pick<Intake, 'take' | 'takeAgain'>;
   /** A random session id. */
   readonly newSessionId: () => Uint8Array;
   readonly grid: Grid;
@@ -103,7 +103,7 @@ export class Downlink {
     const { directory, intake } = this.#options;
     const { profile } = directory.roster;
     this.#renewal.before(number);
-    if (intake.knowsMore) this.#getAgain();
+    this.#judge(() => intake.takeAgain());
     try {
       refuseOtherProfile(this.#profile, profile);
       this.#obstacle = null;
@@ -149,25 +149,35 @@ export class Downlink {
     }
   }
 
-  /** Judges a block after those before it. One that is given again while it is here needs no second look. */
+  /** Has a block judged. One that is given again while it is here needs no second look. */
   #takeInHand(block: Uint8Array, lease: Lease): void {
-    const { intake, isDone, onProblem } = this.#options;
+    const { intake, isDone } = this.#options;
     const id = toHex(lease.transferId);
     if (this.#inHand.has(id)) return;
     this.#inHand.add(id);
+    this.#judge(async () => {
+      try {
+        return isDone() ? [] : await intake.take(block, lease);
+      } finally {
+        this.#inHand.delete(id);
+        this.#judged.now += 1;
+      }
+    });
+  }
+
+  /** Does `judge` after what is under way, and has said in a later slot what it gives. */
+  #judge(judge: () => Promise<ControlItem[]>): void {
+    const { isDone, onProblem } = this.#options;
     this.#judging = this.#judging.then(async () => {
       try {
-        const said = isDone() ? [] : await intake.take(block, lease);
+        const said = await judge();
         this.#pending.push(...said); // by then another list than before
       } catch (thrown) {
         this.failedSlots += 1;
         onProblem(asProblem(thrown));
         this.#getAgain();
-      } finally {
-        this.#inHand.delete(id);
-        this.#judged.now += 1;
-        if (isDone()) this.#done.abort();
       }
+      if (isDone()) this.#done.abort();
     });
   }
 

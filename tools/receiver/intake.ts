@@ -100,19 +100,22 @@ export class Intake {
     return { ...this.#counters, ...this.#continuity.counters };
   }
 
-  /** Whether blocks of unknown senders, of which nothing was said, may be judged now if they come again; says so once. */
-  get knowsMore(): boolean {
-    return this.#strangers.haveNews;
+  /** Judges blocks of unknown senders, of which nothing was said yet, if there is news of senders. */
+  async takeAgain(): Promise<ControlItem[]> {
+    const said: ControlItem[] = [];
+    for (const { block, lease } of this.#strangers.takeBack()) said.push(...(await this.take(block, lease)));
+    return said;
   }
 
   /** Takes one leased block and gives what to tell the relay: an ack with a receipt, a reject, or nothing yet. */
   async take(block: Uint8Array, lease: Lease): Promise<ControlItem[]> {
+    if (this.#strangers.holds(lease)) return [];
     const claimed: Claimed = {};
     let opened: OpenedBlock;
     try {
       opened = this.#open(block, lease, claimed);
     } catch (thrown) {
-      if (claimed.isStrange && this.#strangers.mayBecomeKnown(claimed.sender!)) return [];
+      if (claimed.isStrange && this.#strangers.putOff(claimed.sender!, { block, lease })) return [];
       return this.#cannotOpen(asProblem(thrown), block, lease, claimed.sender);
     }
     const { frame } = opened;
