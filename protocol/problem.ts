@@ -104,6 +104,10 @@ export const PROBLEMS = {
     status: 503,
     mend: 'Wait for Retry-After; this device, or its zone, holds as many as it may.',
   },
+  'log-full': {
+    status: 503,
+    mend: 'Wait for Retry-After; the audit log takes so many records in a minute, by the quantum of the sector profile.',
+  },
   'no-recipient': {
     status: 409,
     mend: 'Start the receiver: no stanza belongs to a device that is registered at the relay now.',

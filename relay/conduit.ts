@@ -12,6 +12,9 @@ import type { Metrics } from './monitor/metrics.ts';
 import type { BlockStore } from './store/block-store.ts';
 import type { Deliveries } from './store/deliveries.ts';
 
+/** A sender that missed so many intervals is recorded as stale. */
+const STALE_INTERVALS = 10;
+
 export interface Conduit {
   readonly engine: Engine;
   readonly config: RelayConfig;
@@ -41,9 +44,21 @@ export interface Conduit {
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
 export function enforceRoster({ registry, deliveries, activity, attendance, audit, roster, now }: Conduit): void {
   registry.enforce();
-  for (const each of [activity, attendance]) each.enforce((did) => roster.member(did) !== undefined);
+  const belongs = (did: string) => roster.member(did) !== undefined;
+  activity.enforce(belongs);
+  attendance.enforce(belongs);
+  audit.presence.enforce(belongs);
   const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;
   audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
+}
+
+/** Heads and counts that are due, and what devices did not do. */
+export function lookAfterLog({ audit, registry, roster, activity }: Conduit): void {
+  audit.tick();
+  const senders = roster.current.devices
+    .filter(({ did, roles }) => roles.includes('send') && registry.has(did))
+    .map(({ did }) => ({ did, silentMs: activity.silentMs(did) }));
+  audit.presence.tick(senders, STALE_INTERVALS * roster.current.profile.intervalMs);
 }
 
 /** How long a body may take: a block of a long interval takes most of it. */

@@ -6,12 +6,13 @@ import { Problem } from '../protocol/problem.ts';
 import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
 import { monotonicMs } from './clock.ts';
-import type { Conduit } from './conduit.ts';
+import { type Conduit, lookAfterLog } from './conduit.ts';
 import { type OpenListener, openListener } from './http/listener.ts';
 import { Strangers } from './http/strangers.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
 import type { LogView } from './log/log-view.ts';
 import { openAudit } from './log/open-audit.ts';
+import type { SignerThreadOptions } from './log/signer-thread.ts';
 import { zoneGate } from './members/auth.ts';
 import { entitlementsOf } from './members/entitlements.ts';
 import { Receipts } from './members/receipts.ts';
@@ -33,7 +34,8 @@ import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
 import type { Route } from './routes/route.ts';
 import { submitRoutes } from './routes/submit.ts';
-import { Deliveries, type DeliveryLimits } from './store/deliveries.ts';
+import { Deliveries } from './store/deliveries.ts';
+import { deliveryLimits } from './store/delivery-limits.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
 import { readVersion, type Version } from './version.ts';
@@ -42,8 +44,6 @@ import { readVersion, type Version } from './version.ts';
 const SETTLE_MS = 1000;
 /** How late a head of the audit log may be. */
 const AUDIT_TICK_MS = 250;
-/** A lease lasts as many slots at least. */
-const LEASE_SLOTS = 4;
 /** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
@@ -56,6 +56,10 @@ export interface RelayOptions {
   readonly onDelivery?: (event: DeliveryEvent) => void;
   /** Another audit log to serve than the relay's own, for tests. */
   readonly audit?: LogView;
+  /** Memory that the process may still take; what the system says when left out. */
+  readonly freeBytes?: () => number;
+  /** What runs in the signer's thread of the audit log, for tests. */
+  readonly signer?: Pick<SignerThreadOptions, 'program' | 'silentMs'>;
 }
 
 /** A relay that listens. */
@@ -120,11 +124,10 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
   // 3. Time passes although nobody calls.
   const timer = setInterval(() => {
     conduit?.deliveries.settle(now());
-    conduit?.attendance.look();
     strangers.settle();
   }, SETTLE_MS);
   timer.unref();
-  const ticking = setInterval(() => conduit?.audit.tick(), AUDIT_TICK_MS).unref();
+  const ticking = setInterval(() => conduit && lookAfterLog(conduit), AUDIT_TICK_MS).unref();
   const places = listeners.map(({ close: _, ...place }) => place);
   log.info({ name: config.name, listeners: places, pin: identity.tls.pin }, 'listening');
   return {
@@ -151,6 +154,12 @@ async function loadIdentity(config: RelayConfig, engine: Engine): Promise<RelayI
   return identity;
 }
 
+/** The log seed for a signer that follows one that died. */
+async function logSeedAgain(config: RelayConfig, engine: Engine): Promise<Uint8Array> {
+  if (config.seedFile !== null) return (await loadIdentity(config, engine)).logSeed;
+  throw new Problem('config-missing', 'the relay has no seedFile, so its log key died with the signer');
+}
+
 interface Shared {
   readonly now: () => number;
   readonly log: Log;
@@ -163,17 +172,29 @@ interface Shared {
 async function makeConduit(
   config: RelayConfig,
   site: NonNullable<RelayConfig['site']>,
-  { engine, now, log, metrics, identity, version, startedMs, onDelivery }: RelayOptions & Shared,
+  options: RelayOptions & Shared,
 ): Promise<Conduit> {
+  const { engine, now, log, metrics, identity, version, startedMs, onDelivery } = options;
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
-  const audit = openAudit(config, { engine, identity, version, now, startedMs, log });
+  const audit = openAudit(config, {
+    engine,
+    identity,
+    version,
+    now,
+    startedMs,
+    log,
+    quantum: () => roster.current.profile.logQuantum,
+    freeBytes: options.freeBytes ?? (() => process.availableMemory()),
+    seedAgain: () => logSeedAgain(config, engine),
+    ...options.signer,
+  });
   const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
-    deliveryLimits(config, roster),
+    deliveryLimits(config.limits, () => roster.current.profile),
     () => toHex(engine.random(16)),
     (event, transfer) => {
       audit.delivery(event, transfer);
@@ -205,7 +226,7 @@ async function makeConduit(
       intervalMs: () => roster.current.profile.intervalMs,
       record: (draft) => {
         audit.record(draft);
-        log.warn({ device: roster.member(draft.src.id)?.name, act: draft.act, ...draft.obj }, 'attendance');
+        log.info({ device: roster.member(draft.src.id)?.name, slots: draft.obj.count }, 'missed slots');
       },
     }),
     audit,
@@ -215,19 +236,6 @@ async function makeConduit(
       if (!store.outlivesProcess) audit.because('shutdown', () => deliveries.burnAll(now()));
       await audit.close();
       close();
-    },
-  };
-}
-
-/** The limits of deliveries: a block is acknowledged some slots after its claim, and each lane has leases of its own. */
-function deliveryLimits({ limits }: RelayConfig, roster: RosterStore): DeliveryLimits {
-  return {
-    ...limits,
-    get leaseMs() {
-      return Math.max(limits.leaseSeconds * 1000, LEASE_SLOTS * roster.current.profile.intervalMs);
-    },
-    get leasesPerReader() {
-      return limits.leasesPerReader * roster.current.profile.lanesDown;
     },
   };
 }
@@ -280,6 +288,7 @@ function levelsOf(health: Health, conduit: Conduit | null): Levels {
     rosterDevices: roster?.current.devices.length ?? 0,
     unrostered: roster?.unrostered ?? 0,
     rosterNotInFile: roster?.publishedSinceStart ?? false,
+    log: conduit?.audit.state ?? null,
   };
 }
 

@@ -67,7 +67,7 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   const said = await (uniform ? atFixedTime(conduit, exchange, act) : act());
   const lease = heard.session && leaseFor(conduit, exchange.member(), heard.session);
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const salt = lease ? conduit.audit.saltOf(lease.transferId) : [];
+  const salt = lease ? conduit.audit.receipts.saltOf(lease.transferId) : [];
   const frame = encodeControl(fillControl([epoch(conduit), given, ...salt, ...said]).fits);
   return streamParts(exchange.reply, [lease?.bytes ?? conduit.cover, frame], {
     timeLimitMs: bodyMs(conduit),
@@ -78,6 +78,7 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
 
 function leaseFor(conduit: Conduit, { device: { did } }: Member, session: Session): Lease | undefined {
   conduit.activity.claimed(did);
+  conduit.audit.presence.claimed(did, session.sessionId);
   const lease = conduit.deliveries.claim(conduit.now(), did, toHex(session.sessionId), session.maxLeases);
   if (!lease) conduit.metrics.cover();
   return lease;

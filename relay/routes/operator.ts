@@ -5,6 +5,7 @@ import { REVOCATION } from '../../protocol/revocation.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { bodyMs, type Conduit, enforceRoster } from '../conduit.ts';
 import { readBody } from '../http/body.ts';
+import { revocationRecord, rosterRecords } from '../log/site-changes.ts';
 import { documentFault } from '../monitor/event-log.ts';
 import { describe, json, type OpenExchange, type OpenRoute } from './route.ts';
 
@@ -30,9 +31,10 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
       }),
       handle: (exchange) =>
         signedCall(conduit, exchange, arriving, ROSTER.limit, (bytes) => {
-          const { version } = conduit.roster.publish(bytes);
-          const obj = { policy: 'roster', version } as const;
-          conduit.audit.record({ act: 'policy.changed', obj, res: 'success', src: operatorOf(conduit) });
+          const before = conduit.roster.current;
+          const roster = conduit.roster.publish(bytes);
+          for (const draft of rosterRecords(before, roster, operatorOf(conduit))) conduit.audit.record(draft);
+          const { version } = roster;
           conduit.log.info({ version }, 'roster in force');
           return { version };
         }),
@@ -54,8 +56,7 @@ export function operatorRoutes(conduit: Conduit): OpenRoute[] {
             return registration && { keys: registration.keys, apiKeyHash: registration.grant.apiKeyHash };
           });
           const src = by === 'operator' ? operatorOf(conduit) : ({ id: did, k: 'device' } as const);
-          if (what === 'device') conduit.audit.record({ act: 'did.revoked', obj: { did }, res: 'success', src });
-          else conduit.audit.record({ act: 'key.revoked', obj: { did, kind: 'api' }, res: 'success', src });
+          conduit.audit.record(revocationRecord({ did, what }, src));
           conduit.log.info({ did, what, by }, 'revoked');
           return {};
         }),

@@ -5,7 +5,8 @@ import { asProblem, Problem } from '../../protocol/problem.ts';
 import { openRegistration, REGISTRATION_LIMIT, type Registration } from '../../protocol/registration.ts';
 import { operatorKeys } from '../../protocol/roster.ts';
 import type { Conduit } from '../conduit.ts';
-import { bearerKey } from '../members/auth.ts';
+import { registrationRecords } from '../log/site-changes.ts';
+import { bearerKey, NotAuthenticated } from '../members/auth.ts';
 import type { Member } from '../members/registry.ts';
 import { documentFault } from '../monitor/event-log.ts';
 import type { OpenExchange } from './route.ts';
@@ -27,13 +28,10 @@ export async function registered(
     throw new Problem('not-available', `${entry.name} is of zone ${entry.zone} and registered in zone ${zone.name}`);
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
-  const isNew = !registry.has(registration.grant.did);
+  const before = registry.withDid(registration.grant.did)?.registration;
   const member = registry.register(registration);
   const { did, name } = member.device;
-  if (isNew) {
-    const src = { id: did, k: 'device' } as const;
-    audit.record({ act: 'did.registered', obj: { did, zone: member.device.zone }, res: 'success', src });
-  }
+  for (const draft of registrationRecords(before, registration, member.device.zone)) audit.record(draft);
   activity.registered(did);
   log.info({ device: name, did, generation: registration.statement.generation }, 'registered');
   return member;
@@ -60,7 +58,7 @@ async function proved(
     }
     return registration;
   } catch (thrown) {
-    throw new Problem('not-available', `registration refused: ${documentFault(asProblem(thrown))}`);
+    throw new NotAuthenticated(`registration refused: ${documentFault(asProblem(thrown))}`);
   }
 }
 

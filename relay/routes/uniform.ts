@@ -53,7 +53,8 @@ async function refusal(conduit: Conduit, { request, zone }: Exchange, problem: P
   if (!(await discardBody(request.raw, MAX_BLOCK_BYTES, bodyMs(conduit)))) throw problem;
   const did = deviceBehind(conduit.registry, request.headers.authorization)?.device.did;
   conduit.metrics.refusal(code);
-  conduit.audit.refused(did ? { id: did, k: 'device' } : { id: zone.name, k: 'peer' }, code);
+  if (did) conduit.audit.refused(did, code);
+  else conduit.audit.refusedStranger(zone.name, code);
   const call = request.routeOptions.config.url;
   conduit.log[code === 'internal' ? 'error' : 'warn'](
     { zone: zone.name, call, peer: request.ip, code, detail },

@@ -3,6 +3,7 @@ import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
 import { device } from './device.ts';
 import { list } from './list.ts';
+import { plan } from './plan.ts';
 import { profile } from './profile.ts';
 import { publish } from './publish.ts';
 import { replaceDevice } from './replace-device.ts';
@@ -21,6 +22,7 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   'replace-relay': replaceRelay,
   profile,
   publish,
+  plan,
 };
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 
@@ -33,7 +35,7 @@ export function main(argv: readonly string[]): Promise<number> {
 
 const SPEC = {
   name: 'ghostpipe-provision',
-  summary: 'make a site, enrol its devices, revoke and replace them',
+  summary: 'make a site, enrol its devices, revoke and replace them, plan its zones',
   usage: `${NAMES} ...   (each has --help)`,
   options: {},
   examples: [
