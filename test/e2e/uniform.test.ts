@@ -6,7 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { CONTROL_BYTES } from '../../protocol/control.ts';
-import { addProfile, lastJson, until } from '../fixtures/clients.ts';
+import { answerMs } from '../../protocol/slot-plan.ts';
+import { verifyChain } from '../fixtures/audit.ts';
+import { addProfile, lastJson, textOf, until } from '../fixtures/clients.ts';
 import { feed, linesOf, makePlant, readings } from '../fixtures/flow.ts';
 import { WireTap } from '../fixtures/wire-tap.ts';
 
@@ -71,6 +73,7 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   for (const [name, play] of Object.entries(scenes)) {
     const from = up.exchanges.length;
     await play();
+    await until('exchanges', () => up.exchanges.length >= from + 3);
     const shapes = up.shapes(from);
     for (const shape of shapes) lane.add(shape);
     t.ok(shapes.length > 0, `${name}: ${shapes.join(', ')}`);
@@ -82,6 +85,13 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   const [claimed] = down.exchanges.filter(({ answer }) => answer.bytes > BLOCK);
   t.ok(asked!.answer.bytes - CONTROL_BYTES < 300 && claimed!.request.bytes - CONTROL_BYTES < 400, 'and little else');
   t.ok(up.mostOnOne <= slots && down.mostOnOne <= slots, `${up.mostOnOne} and ${down.mostOnOne} in ${slots} slots`);
+
+  // Never sooner than the plan says; later it may be, on a busy machine.
+  const over = (tap: WireTap) => tap.exchanges.filter(({ answer }) => answer.records > 0);
+  const soonest = Math.min(
+    ...[up, down].flatMap((tap) => over(tap).map(({ answeredMs, askedMs }) => answeredMs - askedMs)),
+  );
+  t.ok(soonest >= answerMs(INTERVAL_MS) - 1, `the soonest answer came after ${soonest} ms`);
 
   const lanes = (tap: WireTap) =>
     new Set(
@@ -111,3 +121,62 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   t.match(lastJson(sender.stdout()), { ok: true, delivered: 3005 + 4, filesDelivered: 1 });
   t.ok(linesOf(sender.stderr()).some((line) => line.includes('[quota-exceeded]')));
 });
+
+t.test(
+  'a suspended sender, a broken link, a relay that starts anew: nothing is lost, and no burst follows',
+  async (t) => {
+    const plant = await makePlant(t, { site: { intervalMs: INTERVAL_MS } });
+    const { port } = plant.relay.listeners.find(({ zone }) => zone === 'ot')!;
+    const tap = await WireTap.on(t, port);
+    addProfile(plant.config, 'tapped', plant.site, `https://127.0.0.1:${tap.port}`, plant.relay.pin);
+    const receiver = plant.receiver(['--output', plant.path('out'), '--json']);
+    const sender = plant.sender(['--stdin', '--relay', 'tapped', '--json']);
+    const status = () => textOf(plant.path('out', 'plc-A1', 'status.json'));
+    let fed = 0;
+    const reading = (): void => feed(sender, [`temperature ${fed++}`]);
+    const acked = (): number => plant.events.filter(({ type }) => type === 'acked').length;
+    const flows = (what: string) => {
+      const before = acked();
+      reading();
+      return until(`blocks again after ${what}`, () => acked() >= before + 4, sender.stderr);
+    };
+    await flows('the start');
+
+    const slots = 20;
+    sender.child.kill('SIGSTOP');
+    await until('the silence', () => status().includes('"stale"'), receiver.stderr);
+    await sleep(slots * INTERVAL_MS);
+    const [first, atMs] = [tap.exchanges.length, performance.now()];
+    sender.child.kill('SIGCONT');
+    await flows('the suspension');
+    await until('its end', () => status().includes('"live"'), receiver.stderr);
+    const passed = (performance.now() - atMs) / INTERVAL_MS;
+    const exchanged = tap.exchanges.slice(first).filter(({ request }) => request.bytes > BLOCK).length;
+    t.ok(exchanged <= passed + 1, `${exchanged} exchanges in ${passed} slots`);
+
+    tap.cut();
+    await flows('the cut');
+    await plant.stopRelay(); // with a last head over everything
+    const records = verifyChain(t, plant.relay.conduit!.audit.view.epochs, plant.relay.logPin);
+    const missed = records.filter(
+      ({ act, src }) => act === 'slot.missed' && src.id === plant.site.device('plc-A1').did,
+    );
+    const most = Math.max(...missed.map(({ obj }) => (obj as { count: number }).count));
+    t.ok(most >= slots, `the audit log says that ${most} slots were missed in a row`);
+    for (let i = 0; i < 5; i++) {
+      reading();
+      await sleep(INTERVAL_MS);
+    }
+    await plant.startRelay();
+    await flows('the restart');
+
+    sender.child.stdin!.end();
+    t.equal(await sender.ended, 0, sender.stderr());
+    const last = lastJson(sender.stdout()) as Record<string, number>;
+    t.match(last, { ok: true, delivered: fed, undelivered: 0 });
+    t.ok(last.missedSlots! >= slots, `${last.missedSlots} slots were missed`);
+    receiver.child.kill('SIGTERM');
+    t.equal(await receiver.ended, 0, receiver.stderr());
+    t.match(lastJson(receiver.stdout()), { records: fed, missingRecords: 0, missingBlocks: 0 });
+  },
+);
