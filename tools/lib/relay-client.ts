@@ -1,17 +1,17 @@
 /** The calls of a relay as a client makes them: bounded, over the pinned connection, refusals as `Problem`. */
 import https from 'node:https';
-import { canonicalBytes, type Json, parseJson } from '../../protocol/canonical.ts';
+import { canonicalBytes, type Json } from '../../protocol/canonical.ts';
 import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '../../protocol/control.ts';
-import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { Problem } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { MAX_LANES, windowMs } from '../../protocol/slot-plan.ts';
 import { toHex } from '../../protocol/text.ts';
 import { writePaced } from './paced.ts';
 import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
+import { JSON_LIMIT, lost, parseAnswer, refusal } from './relay-answer.ts';
 
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
-const JSON_LIMIT = 65_536;
 /** A status or an exposition with as many devices as a roster may have. */
 const STATUS_LIMIT = 1_048_576;
 const IDLE_TIMEOUT_MS = 30_000;
@@ -258,44 +258,4 @@ export class RelayClient {
       else call.end(request.body);
     });
   }
-}
-
-function parseAnswer(bytes: Uint8Array, limit = JSON_LIMIT): Json {
-  try {
-    return parseJson(bytes, limit);
-  } catch {
-    throw new Problem('relay-answer-invalid', `${bytes.length} bytes of the answer are not JSON`);
-  }
-}
-
-/** The relay's refusal. Its code counts only when it is one of ours; its words are printed only when harmless. */
-function refusal(status: number, body: Uint8Array): Problem {
-  if (status >= 300 && status < 400) {
-    return new Problem('redirect-refused', `the relay answered with status ${status}`);
-  }
-  const { code, detail } = problemFields(body);
-  if (code === undefined) return new Problem('relay-answer-invalid', `status ${status} without a problem code`);
-  return new Problem(code, detail);
-}
-
-function problemFields(body: Uint8Array): { code?: ProblemCode; detail: string } {
-  try {
-    const { code, detail } = parseJson(body, JSON_LIMIT) as { code?: unknown; detail?: unknown };
-    if (typeof code !== 'string' || !Object.hasOwn(PROBLEMS, code)) return { detail: '' };
-    if (PROBLEMS[code as ProblemCode].status === 0) return { detail: '' }; // what only this host can know
-    return { code: code as ProblemCode, detail: printable(typeof detail === 'string' ? detail : code) };
-  } catch {
-    return { detail: '' };
-  }
-}
-
-function printable(text: string): string {
-  return text.slice(0, 300).replace(/[^\x20-\x7e]/g, '?');
-}
-
-function lost(peer: PinnedPeer, error: Error): Problem {
-  if (error instanceof Problem) return error;
-  const why = (error as NodeJS.ErrnoException).code ?? error.message;
-  if (why.startsWith('HPE_')) return new Problem('relay-answer-invalid', `the answer is not HTTP (${why})`);
-  return new Problem('relay-unreachable', `the connection to ${peer.host}:${peer.port} broke (${why})`);
 }
