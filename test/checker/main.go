@@ -2,7 +2,10 @@
 // log over HTTP and verifies the Ed25519 line of the checkpoint, the root from the tiles, and the inclusion and
 // consistency proofs that the relay gives; with an API key also every record.
 //
-//	checker URL VERIFIER-KEY [API-KEY]
+// With the id of a transfer it then waits until the log has grown, and verifies that too: the new tree, that it
+// continues the first one, and that a record about the transfer is in it.
+//
+//	checker URL VERIFIER-KEY [API-KEY [TRANSFER]]
 package main
 
 import (
@@ -15,6 +18,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -30,6 +34,53 @@ func main() {
 	verifier, err := note.NewVerifier(os.Args[2])
 	check(err)
 	tree := openCheckpoint(get("/checkpoint"), verifier)
+	checkTree(tree, verifier)
+	fmt.Printf("%d leaves hold\n", tree.N)
+	if len(os.Args) > 4 {
+		grown := waitForGrowth(tree, verifier)
+		checkTree(grown, verifier)
+		checkConsistency(get(fmt.Sprintf("/v2/ct/consistency?from=%d", tree.N)), tree.N, tree.Hash, verifier)
+		checkTransfer(os.Args[4], grown, verifier)
+		fmt.Printf("%d leaves continue them\n", grown.N)
+	}
+}
+
+// waitForGrowth gives the first checkpoint of a larger tree; a head comes every 30 s.
+func waitForGrowth(from tlog.Tree, verifier note.Verifier) tlog.Tree {
+	for look := 0; look < 90; look++ {
+		tree := openCheckpoint(get("/checkpoint"), verifier)
+		if tree.N > from.N {
+			return tree
+		}
+		time.Sleep(time.Second)
+	}
+	fail("the log does not grow")
+	return from
+}
+
+// checkTransfer finds the record about a transfer by the relay's proof, and the leaf by the tiles.
+func checkTransfer(id string, tree tlog.Tree, verifier note.Verifier) {
+	text := get("/v2/ct/proof?xfer=" + id)
+	lines, _ := split(text)
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	check(err)
+	leaf, err := tlog.TileHashReader(tree, reader{}).ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
+	check(err)
+	checkInclusion(text, index, leaf[0], verifier)
+	width := tree.N - index/256*256
+	if width > 256 {
+		width = 256
+	}
+	for _, record := range records(index/256, width) {
+		if tlog.RecordHash(record) == leaf[0] && bytes.Contains(record, []byte(id)) {
+			return
+		}
+	}
+	fail("the record of the proof is not about the transfer")
+}
+
+// checkTree verifies the tiles of a tree and the proofs that the relay gives of it.
+func checkTree(tree tlog.Tree, verifier note.Verifier) {
 	hashes := tlog.TileHashReader(tree, reader{})
 
 	root, err := tlog.TreeHash(tree.N, hashes) // refuses tiles that do not lead to the root
@@ -53,7 +104,6 @@ func main() {
 	if apiKey != "" {
 		checkRecords(tree, hashes)
 	}
-	fmt.Printf("%d leaves hold\n", tree.N)
 }
 
 // openCheckpoint is the head of a note whose Ed25519 line verifies.
@@ -105,17 +155,27 @@ func checkRecords(tree tlog.Tree, hashes tlog.HashReader) {
 		if width > 256 {
 			width = 256
 		}
-		bundle := get("/tile/entries/" + strings.TrimPrefix(path(tlog.Tile{H: 8, L: 0, N: index / 256, W: int(width)}), "tile/0/"))
-		for end := index + width; index < end; index++ {
-			length := int(binary.BigEndian.Uint16(bundle))
+		for _, record := range records(index/256, width) {
 			leaf, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
 			check(err)
-			if tlog.RecordHash(bundle[2:2+length]) != leaf[0] {
+			if tlog.RecordHash(record) != leaf[0] {
 				fail(fmt.Sprintf("record %d is another than its leaf", index))
 			}
-			bundle = bundle[2+length:]
+			index++
 		}
 	}
+}
+
+// records are the entries of a bundle.
+func records(number int64, width int64) (found [][]byte) {
+	tile := path(tlog.Tile{H: 8, L: 0, N: number, W: int(width)})
+	bundle := get("/tile/entries/" + strings.TrimPrefix(tile, "tile/0/"))
+	for ; width > 0; width-- {
+		end := 2 + int(binary.BigEndian.Uint16(bundle))
+		found = append(found, bundle[2:end])
+		bundle = bundle[end:]
+	}
+	return found
 }
 
 // reader gives tiles of height 8 over HTTP.
