@@ -85,6 +85,22 @@ export const PROBLEMS = {
     status: 400,
     mend: 'Get the proof again; if it fails once more keep proof and checkpoint, they are evidence against the log.',
   },
+  'log-missing': {
+    status: 0,
+    mend: 'Get the export again, or the named part of it; a checkpoint or a later file needs what is not there.',
+  },
+  'log-export-invalid': {
+    status: 0,
+    mend: 'Get the export again from the relay; what stands in it is not what belongs there.',
+  },
+  'log-rolled-back': {
+    status: 0,
+    mend: 'Keep both exports and ask the operator: the later one holds less of the log than the earlier one.',
+  },
+  'log-forked': {
+    status: 0,
+    mend: 'Keep both exports, they are evidence: the relay signed two histories where only one can be.',
+  },
 
   // Identity and site
   'did-invalid': { status: 400, mend: 'A device identifier is did:paramant: and a base58btc SHA-256 multihash.' },

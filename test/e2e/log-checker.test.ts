@@ -4,10 +4,11 @@ import type { Call } from '../../protocol/config.ts';
 import { type ControlItem, itemOf } from '../../protocol/control.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { RelayClient } from '../../tools/lib/relay-client.ts';
+import { buildChecker, type Said } from '../fixtures/checker.ts';
 import { until } from '../fixtures/clients.ts';
-import { buildChecker, flipped, type Ran, sabotaged } from '../fixtures/log-checker.ts';
 import { openAs, sealTo, sessionItem } from '../fixtures/relay.ts';
 import { connect, spawnRelay, writeRelayConfig } from '../fixtures/relay-process.ts';
+import { flipped, sabotaged } from '../fixtures/sabotaged-log.ts';
 import { makeSite, type Site, ZONE_LISTENERS } from '../fixtures/site.ts';
 
 const LOG_CALLS: readonly Call[] = ['checkpoint', 'tile', 'entries', 'ct-epoch', 'ct-proof', 'ct-consistency'];
@@ -48,7 +49,7 @@ t.test('a growing log holds, and one tile bit, root or line of another does not'
     sabotaged(t, url, [/^\/checkpoint/, (body) => (isGrown(body) ? flipped(body, body.length - 20) : body)]),
     sabotaged(t, url, [/^\/v2\/ct\/consistency/, (body) => (isGrown(body) ? flipped(body, 12) : body)]),
   ]);
-  let results: Ran[] | undefined;
+  let results: Said[] | undefined;
   void Promise.all([url, ...lies].map((each) => check(each, key, apiKey, transfer))).then((all) => {
     results = all;
   });

@@ -10,11 +10,12 @@ import { toHex } from '../../protocol/text.ts';
 import { parseBundle, tileOfEntries } from '../../protocol/tile.ts';
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts';
 import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
+import { buildChecker } from '../fixtures/checker.ts';
 import { logKeys, logSigners, ORIGIN, SECONDS, treeOf } from '../fixtures/log.ts';
-import { buildChecker, flipped, run, type Sabotage, sabotaged } from '../fixtures/log-checker.ts';
 import { smallLog } from '../fixtures/log-view.ts';
 import { seed } from '../fixtures/protocol.ts';
 import { runRelay } from '../fixtures/relay.ts';
+import { flipped, run, type Sabotage, sabotaged } from '../fixtures/sabotaged-log.ts';
 import { makeSite } from '../fixtures/site.ts';
 
 const CALLS: readonly Call[] = [
