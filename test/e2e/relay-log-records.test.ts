@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { canonicalBytes } from '../../protocol/canonical.ts';
 import { itemOf } from '../../protocol/control.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
@@ -16,8 +16,11 @@ import { toBase64Url } from '../../protocol/text.ts';
 import { monotonicMs } from '../../relay/clock.ts';
 import { verifyChain } from '../fixtures/audit.ts';
 import { smallPlant } from '../fixtures/plant.ts';
-import { type RunningRelay, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
+import { openAs, type RunningRelay, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
 import { blocksFolder } from '../fixtures/relay-process.ts';
+import { makeSite, type Site } from '../fixtures/site.ts';
+
+t.setTimeout(120_000);
 
 const BLOCK = 65_536;
 const MIB = 2 ** 20;
@@ -25,7 +28,7 @@ const MIB = 2 ** 20;
 type Record<A extends Action> = Extract<LogEvent, { act: A }>;
 
 /** Ends the relay and gives what its log says, verified. */
-async function logOf({ relay, conduit }: RunningRelay) {
+async function logOf(t: Test, { relay, conduit }: RunningRelay) {
   await relay.close();
   const records = verifyChain(t, conduit.audit.view.epochs, relay.logPin);
   return {
@@ -35,9 +38,9 @@ async function logOf({ relay, conduit }: RunningRelay) {
 }
 
 /** A relay whose monotonic clock a test can put forward. */
-async function withClock(site: ReturnType<typeof smallPlant>, options: Parameters<typeof runRelay>[2] = {}) {
+async function withClock(t: Test, site: Site) {
   const clock = { aheadMs: 0 };
-  const running = await runRelay(t, site, { now: () => monotonicMs() + clock.aheadMs, ...options });
+  const running = await runRelay(t, site, { now: () => monotonicMs() + clock.aheadMs });
   const pass = (ms: number): void => {
     clock.aheadMs += ms;
     running.conduit.deliveries.settle(running.conduit.now());
@@ -46,14 +49,14 @@ async function withClock(site: ReturnType<typeof smallPlant>, options: Parameter
 }
 
 /** Waits until the relay has recorded more than `records`: all that is due at a tick is recorded in it. */
-async function ticked({ conduit: { audit } }: RunningRelay, records: number): Promise<void> {
+async function ticked(t: Test, { conduit: { audit } }: RunningRelay, records: number): Promise<void> {
   for (let looks = 0; looks < 400 && audit.state.records <= records; looks++) await sleep(20);
   t.ok(audit.state.records > records, 'something was recorded');
 }
 
 t.test('devices: who registered, proved itself, was refused, fell silent', async (t) => {
   const site = smallPlant(t.testdir());
-  const running = await withClock(site);
+  const running = await withClock(t, site);
   const { registered, client, ask, pass, conduit } = running;
   const plc = site.device('plc');
   const sender = await registered(plc);
@@ -73,13 +76,13 @@ t.test('devices: who registered, proved itself, was refused, fell silent', async
   await reader.claim([sessionItem(4, 4)], BLOCK);
   const { records } = conduit.audit.state;
   pass(600_000);
-  await ticked(running, records);
+  await ticked(t, running, records);
   await reader.claim([sessionItem(4, 5)], BLOCK);
   pass(3_000_000);
   await sender.roster();
   conduit.audit.tick();
 
-  const { of } = await logOf(running);
+  const { of } = await logOf(t, running);
   const device = { id: plc.did, k: 'device' };
   t.same(
     of('did.registered').map(({ obj }) => obj.zone),
@@ -114,7 +117,7 @@ t.test('devices: who registered, proved itself, was refused, fell silent', async
 
 t.test('transfers, quotas, and what the operator changed', async (t) => {
   const site = smallPlant(t.testdir(), { store: { slots: 4 }, limits: { slotsPerSender: 2 }, licenceKey: 'plk_a' });
-  const running = await withClock(site);
+  const running = await withClock(t, site);
   const { registered, ask, pass } = running;
   const [plc, plc2, historian] = [site.device('plc'), site.device('plc2'), site.device('historian')];
   const sender = await registered(plc);
@@ -157,7 +160,7 @@ t.test('transfers, quotas, and what the operator changed', async (t) => {
   await post('/v2/revoke', revocation({ did: plc.did, what: 'api-key', apiKeyHash }));
   await post('/v2/revoke', revocation({}));
 
-  const { of } = await logOf(running);
+  const { of } = await logOf(t, running);
   const operator = { id: site.operatorKeyHash, k: 'operator' };
   t.equal(of('transfer.accepted').length, 4);
   t.match(of('transfer.release'), [{ obj: { attempt: 1 } }]);
@@ -179,6 +182,57 @@ t.test('transfers, quotas, and what the operator changed', async (t) => {
   t.equal(of('config.loaded').length, 1);
   t.match(of('licence.loaded'), [{ src: operator }]);
   t.match(of('shutdown'), [{ obj: { reason: 'signal' } }]);
+});
+
+t.test('a block whose record no head would cover within a minute is refused, and nothing else is', async (t) => {
+  const devices = [
+    { name: 'plc', roles: ['send'] as const, zone: 'ot' as const },
+    { name: 'historian', roles: ['receive'] as const, zone: 'it' as const },
+  ];
+  const routes = [{ from: 'plc', to: ['historian'] }];
+  const site = makeSite({ directory: t.testdir(), devices, routes, logQuantum: 16, config: { store: { slots: 64 } } });
+  const running = await withClock(t, site);
+  const { registered, client, ask, pass, conduit } = running;
+  const [plc, historian] = [site.device('plc'), site.device('historian')];
+  const sender = await registered(plc);
+  const reader = await registered(historian);
+  const block = () => sealTo(plc, [historian]);
+  let taken = 0;
+  const refusal = async () => {
+    for (;;) {
+      const { code } = await sender.submit(block()).then(
+        () => ({ code: 'taken' }),
+        (problem) => problem,
+      );
+      if (code !== 'taken') return code;
+      taken += 1;
+    }
+  };
+  t.equal(await refusal(), 'log-full');
+  t.ok(taken > 10 && taken < 29, `${taken} blocks beside the other records`);
+  const { notices } = JSON.parse((await ask('management', { path: '/health' })).body.toString());
+  t.match(notices, [/takes no more records before its next head: new transfers are refused/]);
+  for (let i = 0; i < 3; i++) {
+    const { items, block: bytes } = await reader.claim([sessionItem()], BLOCK);
+    const { ackSecret } = openAs(site, historian, bytes);
+    t.ok(
+      itemOf(await reader.ack([{ type: 'ack', transferId: itemOf(items, 'lease')!.transferId, ackSecret }]), 'status'),
+    );
+  }
+  t.equal((await client(plc).roster()).length, site.rosterBytes.length);
+  pass(30_000);
+  for (let looks = 0; looks < 200 && conduit.audit.state.isFull; looks++) await sleep(20);
+  taken = 0;
+  t.equal(await refusal(), 'log-full');
+  t.ok(taken > 0, 'after the head there is room again');
+  const { of } = await logOf(t, running);
+  t.equal(of('transfer.delivered').length, 3);
+  t.ok(of('log.fill').length > 0);
+  const [epoch] = conduit.audit.view.epochs;
+  t.same(
+    epoch!.heads.map(({ size }) => (size - 1) % 16),
+    epoch!.heads.map(() => 0),
+  );
 });
 
 t.test('a flood of strangers is some records a minute, whatever they try and from wherever', async (t) => {
@@ -203,7 +257,7 @@ t.test('a flood of strangers is some records a minute, whatever they try and fro
       flood(from, 'no HTTP at all\r\n\r\n'),
     ]);
   }
-  const { of, records } = await logOf(running);
+  const { of, records } = await logOf(t, running);
   const probes = of('probe');
   t.ok(probes.length <= 35, `${probes.length} records of 400 attempts`);
   t.equal(records.filter(({ src }) => src.k === 'peer').length, probes.length);
@@ -223,7 +277,7 @@ t.test('a handshake that fails is a probe', async (t) => {
   const socket = connect(running.peer('it').port, '127.0.0.1');
   socket.end('GET / HTTP/1.1\r\n\r\n').resume();
   await once(socket, 'close');
-  const { of } = await logOf(running);
+  const { of } = await logOf(t, running);
   t.match(
     of('probe').find(({ obj }) => obj.kind === 'handshake'),
     { obj: { count: 1 }, src: { id: 'it', k: 'peer' } },
@@ -239,7 +293,7 @@ t.test('the process: why it began, what it took over, and that memory runs low',
   const first = await runRelay(t, site);
   await first.registered(historian);
   await (await first.registered(plc)).submit(sealTo(plc, [historian]));
-  const before = await logOf(first);
+  const before = await logOf(t, first);
   t.match(before.of('boot')[0]!.obj.reason, /^(power|unknown)$/, 'the first of this folder');
   t.same(before.of('import.prev'), []);
 
@@ -253,7 +307,7 @@ t.test('the process: why it began, what it took over, and that memory runs low',
   };
   const low = await memory(60 * MIB);
   t.equal(await memory(100 * MIB), low, 'it is told once, and not when it comes and goes');
-  const after = await logOf(second);
+  const after = await logOf(t, second);
   t.match(after.of('boot').slice(-1), [{ obj: { reason: 'restart' } }]);
   const [previous] = second.conduit.audit.view.epochs;
   t.match(after.of('import.prev'), [{ obj: { origin: previous!.origin, size: previous!.tail!.size } }]);
