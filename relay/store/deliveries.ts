@@ -291,10 +291,7 @@ export class Deliveries {
     this.#tell('burned', transfer);
   }
 
-  /**
-   * Every change of a transfer ends here: it is told, then the store keeps it while it is held. So what a crash leaves in
-   * a slot has its record in the audit log; a record of what no slot has was never answered.
-   */
+  /** Every change ends here: it is told, so that it has its record in the audit log, then the store keeps it. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
     this.#onEvent(deliveryEvent(type, transfer, view), transfer);
     if (transfer.slot) this.#store.persist(transfer);
