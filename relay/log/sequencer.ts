@@ -11,6 +11,7 @@ import type { AuditMode } from '../../protocol/log-action.ts';
 import { encodeLogRecord, LOG_NONCE_BYTES, type LogEvent } from '../../protocol/log-record.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { toBase64Url, toHex } from '../../protocol/text.ts';
+import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { Draft, Recorded } from './draft.ts';
 import type { Epochs } from './epochs.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
@@ -105,7 +106,10 @@ export class Sequencer implements LogView {
   /** Adds a record; it is in the journal, if there is one, when this returns. */
   record(draft: Draft): Recorded {
     const recorded = this.#append(draft);
-    if (this.#epoch.size >= this.#maxLeaves || this.#options.epochs.isNewestLarge) this.#turn('leaves');
+    if (recorded.index % TILE_WIDTH === 0) this.#bound();
+    if (this.#epoch.size >= this.#maxLeaves || this.#options.epochs.isNewestLarge) {
+      this.#turn('leaves');
+    }
     return recorded;
   }
 
@@ -156,8 +160,9 @@ export class Sequencer implements LogView {
     const event = { ...draft, ...this.#common(timeMs), i: index } as LogEvent;
     const transferId = 'x' in draft.obj ? draft.obj.x : undefined;
     try {
-      const leaf = this.#epoch.append(encodeLogRecord(event), transferId);
-      return { origin: this.#epoch.origin, index, leaf, timeMs };
+      const entry = encodeLogRecord(event);
+      const leaf = this.#epoch.append(entry, transferId);
+      return { origin: this.#epoch.origin, index, leaf, entry, timeMs };
     } catch (thrown) {
       if (asProblem(thrown).code !== 'log-tile-invalid' || this.#closed) throw thrown;
       this.#fault(this.#epoch, thrown);
@@ -223,10 +228,11 @@ export class Sequencer implements LogView {
 
   /** Keeps within the memory limit, and records what that costs. */
   #bound(): void {
-    for (const { origin, size } of this.#options.epochs.bound()) {
-      const common = { src: this.#self } as const;
-      this.#append({ ...common, act: 'prune', obj: { basis: 'closed', below: size, origin }, res: 'success' });
-      this.#append({ ...common, act: 'log.lost', obj: { from: 0, below: size, origin }, res: 'failure' });
+    for (const { origin, basis, below, lostFrom } of this.#options.epochs.bound()) {
+      const src = this.#self;
+      this.#append({ act: 'prune', obj: { basis, below, origin }, res: 'success', src });
+      if (lostFrom === null) continue;
+      this.#append({ act: 'log.lost', obj: { from: lostFrom, below, origin }, res: 'failure', src });
     }
   }
 

@@ -291,7 +291,7 @@ export class Deliveries {
     this.#tell('burned', transfer);
   }
 
-  /** Every change ends here: it is told, so that it has its record in the audit log, then the store keeps it. */
+  /** Every change of a transfer ends here: recorded first, so that a crash leaves no slot without its record, then kept. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
     this.#onEvent(deliveryEvent(type, transfer, view), transfer);
     if (transfer.slot) this.#store.persist(transfer);
