@@ -27,7 +27,6 @@ import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
-import { logProofRoutes } from './routes/log-proof.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
@@ -264,8 +263,7 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...outboundRoutes(conduit),
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
-    ...logRoutes(audit),
-    ...logProofRoutes(conduit.engine, audit),
+    ...logRoutes(conduit.engine, audit),
   ];
 }
 

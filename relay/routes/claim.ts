@@ -64,8 +64,8 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   const lease = conduit.deliveries.claim(conduit.now(), did, toHex(session.sessionId), session.maxLeases);
   if (!lease) conduit.metrics.cover();
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const salt = lease ? conduit.audit.receipts.saltOf(lease.transferId) : [];
-  const frame = encodeControl(fillControl([epoch(conduit), given, ...salt, ...said]).fits);
+  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
+  const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
   const block = lease?.bytes ?? conduit.cover;
   return streamParts(exchange.reply, [block, frame], bodyMs(conduit), () => lease?.release());
 }

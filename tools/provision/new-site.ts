@@ -47,8 +47,8 @@ const LOG_CALLS: readonly Call[] = [
 
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
-  ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster'],
-  it: ['claim', 'ack', 'outbound', 'register', 'did', 'roster'],
+  ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster', 'ct-epoch', 'ct-proof'],
+  it: ['claim', 'ack', 'outbound', 'register', 'did', 'roster', 'ct-epoch', 'ct-proof'],
   management: [
     'register',
     'did',
