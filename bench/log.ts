@@ -21,8 +21,8 @@ const MILLION = 1e6;
 const NODE_OPTIONS = ['--max-semi-space-size=1'];
 
 /** A minute of heads is the first and two more. */
-const PLAN = { turns: 15, records: MILLION, heads: 3, proofs: 20_000 } as const;
-const QUICK_PLAN = { turns: 2, records: 20_000, heads: 1, proofs: 500 } as const;
+const PLAN = { turns: 15, records: MILLION, warmUp: 50_000, heads: 3, proofs: 20_000 } as const;
+const QUICK_PLAN = { turns: 2, records: 20_000, warmUp: 5_000, heads: 1, proofs: 500 } as const;
 
 export interface LogBenchOptions {
   /** A few records only: whether it works, not how fast. */
@@ -41,7 +41,7 @@ export async function benchLog({ quick, asked }: LogBenchOptions): Promise<PartR
     const filled = await run<Filled>({ task: 'fill', folder, ...plan });
     if (readdirSync(folder).length === 0) throw new Error('the log left no journal');
     const replayed = await run<Replayed>({ task: 'replay', folder });
-    return conclude(append, filled, replayed, plan.records);
+    return conclude(append, filled, replayed, plan);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -58,8 +58,14 @@ async function runTask<T>(task: Task, signal: AbortSignal): Promise<T> {
   return JSON.parse(said) as T;
 }
 
-function conclude(append: AppendTimes, filled: Filled, replayed: Replayed, records: number): PartResult {
-  const perMillion = (value: number, of = records) => round((value * MILLION) / of);
+function conclude(
+  append: AppendTimes,
+  filled: Filled,
+  replayed: Replayed,
+  plan: Pick<typeof PLAN | typeof QUICK_PLAN, 'records' | 'warmUp'>,
+): PartResult {
+  const { records, warmUp } = plan;
+  const perMillion = (value: number, of = records - warmUp) => round((value * MILLION) / of);
   const figures: Figures = {
     'log.bareMicros': round(append.bare),
     'log.appendMicros': round(append.tree),
@@ -69,7 +75,7 @@ function conclude(append: AppendTimes, filled: Filled, replayed: Replayed, recor
     'log.recordsPerSecond': Math.round(filled.recordsPerSecond),
     'log.requiredRecordsPerSecond': null,
     'log.headLateMs': round(filled.headLateMs),
-    'log.secondsPerMillion': perMillion(filled.seconds),
+    'log.secondsPerMillion': perMillion(filled.seconds, records),
     'log.mibPerMillion': perMillion(filled.rssMiB + filled.filesMiB),
     'log.rssMibPerMillion': perMillion(filled.rssMiB),
     'log.heapMibPerMillion': perMillion(filled.heapMiB),
