@@ -91,7 +91,15 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   if (entries.length < 1 || entries.length > TILE_WIDTH || longest > MAX_ENTRY_BYTES) {
     throw new Problem('log-tile-invalid', `${entries.length} entries of up to ${longest} bytes are no bundle`);
   }
-  return concat(...entries.flatMap((entry) => [Uint8Array.of(entry.length >> 8, entry.length & 255), entry]));
+  const bundle = new Uint8Array(entries.reduce((sum, { length }) => sum + 2 + length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    bundle[at] = entry.length >> 8;
+    bundle[at + 1] = entry.length & 255;
+    bundle.set(entry, at + 2);
+    at += 2 + entry.length;
+  }
+  return bundle;
 }
 
 /** The entries of a bundle (views, not copies) that must hold `width` of them; refuses `log-tile-invalid`. */
