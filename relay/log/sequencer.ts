@@ -159,8 +159,9 @@ export class Sequencer implements LogView {
     const event = { ...draft, ...this.#common(timeMs), i: index } as LogEvent;
     const transferId = 'x' in draft.obj ? draft.obj.x : undefined;
     try {
-      const leaf = this.#epoch.append(encodeLogRecord(event), transferId);
-      return { origin: this.#epoch.origin, index, leaf, timeMs };
+      const entry = encodeLogRecord(event);
+      const leaf = this.#epoch.append(entry, transferId);
+      return { origin: this.#epoch.origin, index, leaf, entry, timeMs };
     } catch (thrown) {
       if (asProblem(thrown).code !== 'log-tile-invalid' || this.#closed) throw thrown;
       this.#fault(this.#epoch, thrown);
