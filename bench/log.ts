@@ -65,7 +65,8 @@ function conclude(
   plan: Pick<typeof PLAN | typeof QUICK_PLAN, 'records' | 'warmUp'>,
 ): PartResult {
   const { records, warmUp } = plan;
-  const perMillion = (value: number, of = records - warmUp) => round((value * MILLION) / of);
+  const isWhole = records === MILLION;
+  const perMillion = (value: number, of = records - warmUp) => (isWhole ? round((value * MILLION) / of) : null);
   const figures: Figures = {
     'log.bareMicros': round(append.bare),
     'log.appendMicros': round(append.tree),
@@ -74,7 +75,7 @@ function conclude(
     'log.journalledRatio': round(append.journalled / append.bare),
     'log.recordsPerSecond': Math.round(filled.recordsPerSecond),
     'log.requiredRecordsPerSecond': null,
-    'log.headLateMs': round(filled.headLateMs),
+    'log.headLateMs': isWhole ? round(filled.headLateMs) : null,
     'log.secondsPerMillion': perMillion(filled.seconds, records),
     'log.mibPerMillion': perMillion(filled.rssMiB + filled.filesMiB),
     'log.rssMibPerMillion': perMillion(filled.rssMiB),
@@ -90,8 +91,8 @@ function conclude(
   const notes = [
     judge('appending against the bare SHA-256 of the same tree', of('appendRatio'), 3),
     `records a second: ${of('recordsPerSecond')}, aim 1000: ${of('recordsPerSecond') >= 1000 ? '' : 'NOT '}reached`,
-    judge('the latest head, milliseconds after its time', of('headLateMs'), 1000),
-    judge('memory for a million records, MiB', of('mibPerMillion'), 143),
+    ...(isWhole ? [judge('the latest head, milliseconds after its time', of('headLateMs'), 1000)] : []),
+    ...(isWhole ? [judge('memory for a million records, MiB', of('mibPerMillion'), 143)] : []),
     judge('p99 of a proof, ms', of('proofP99Ms'), 20),
     'records a second in the mode "required" are not measured: this relay has no stick to write to',
   ];
