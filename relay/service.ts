@@ -26,9 +26,9 @@ import type { Levels } from './monitor/level-metrics.ts';
 import { type Metrics, makeMetrics } from './monitor/metrics.ts';
 import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
+import { cosignedRoutes } from './routes/cosigned.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
-import { logProofRoutes } from './routes/log-proof.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
@@ -262,8 +262,8 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...outboundRoutes(conduit),
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
-    ...logRoutes(audit),
-    ...logProofRoutes(conduit.engine, audit),
+    ...logRoutes(conduit.engine, audit),
+    ...cosignedRoutes(conduit),
   ];
 }
 

@@ -10,6 +10,9 @@ export type Draft = {
 export interface Recorded {
   readonly origin: string;
   readonly index: number;
+  /** The bytes of the record. */
+  readonly entry: Uint8Array;
+  /** Their leaf hash. */
   readonly leaf: Uint8Array;
   /** Wall time of the record in milliseconds. */
   readonly timeMs: number;

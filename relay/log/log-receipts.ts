@@ -31,10 +31,15 @@ interface Committed {
   readonly salt: Uint8Array;
 }
 
+interface Held extends Committed {
+  /** Null until it was signed. */
+  receipt: ControlItem | null;
+}
+
 export class LogReceipts {
   readonly #options: LogReceiptsOptions;
   /** By transfer, of blocks that are held. */
-  readonly #committed = new Map<string, Committed>();
+  readonly #committed = new Map<string, Held>();
   /** By sender, then by transfer. */
   readonly #owed = new Map<string, Map<string, Recorded>>();
   #failed = 0;
@@ -56,7 +61,7 @@ export class LogReceipts {
 
   /** Keeps where the record of an accepted block stands, and the salt of its commitment. */
   keep(transferId: string, committed: Committed): void {
-    this.#committed.set(transferId, committed);
+    this.#committed.set(transferId, { ...committed, receipt: null });
   }
 
   /** The block is gone. */
@@ -65,22 +70,25 @@ export class LogReceipts {
   }
 
   /**
-   * For the answer to a submit: the log receipt and the salt, and one receipt that the sender is owed. Without a receipt
-   * of the transfer itself it could not be signed now.
+   * For the answer to a submit: the log receipt, the record that it is about and the salt of the commitment in it, and one
+   * receipt that the sender is owed. Without a receipt of the transfer itself it could not be signed now.
    */
-  async of(transferId: string): Promise<ControlItem[]> {
-    const committed = this.#committed.get(transferId);
-    if (!committed) return [];
-    const { sender, recorded } = committed;
-    const own = await this.#sign(transferId, recorded);
-    if (!own) this.#owe(sender, transferId, recorded);
-    return [...(own ? [own] : []), ...this.saltOf(transferId), ...(own ? await this.#nextOwed(sender) : [])];
+  async forSender(transferId: string): Promise<ControlItem[]> {
+    const held = this.#committed.get(transferId);
+    if (!held) return [];
+    const { sender, recorded } = held;
+    held.receipt ??= await this.#sign(transferId, recorded);
+    if (!held.receipt) this.#owe(sender, transferId, recorded);
+    return [...evidence(transferId, held), ...(held.receipt ? await this.#nextOwed(sender) : [])];
   }
 
-  /** For the answer to a claim: the salt of the commitment to the block. An earlier process took its salts with it. */
-  saltOf(transferId: string): ControlItem[] {
-    const salt = this.#committed.get(transferId)?.salt;
-    return salt ? [{ type: 'commitSalt', transferId: fromHex(transferId, 16), salt }] : [];
+  /**
+   * For the answer to a claim: the same but what is owed; nothing is signed for it, since an answer with a block may take
+   * no longer than one with a cover. An earlier process took its salts with it.
+   */
+  forReader(transferId: string): ControlItem[] {
+    const held = this.#committed.get(transferId);
+    return held ? evidence(transferId, held) : [];
   }
 
   #owe(sender: string, transferId: string, recorded: Recorded): void {
@@ -123,4 +131,12 @@ export class LogReceipts {
       return null;
     }
   }
+}
+
+function evidence(transferId: string, { receipt, recorded, salt }: Held): ControlItem[] {
+  return [
+    ...(receipt ? [receipt] : []),
+    { type: 'commitSalt', transferId: fromHex(transferId, 16), salt },
+    { type: 'logRecord', bytes: recorded.entry },
+  ];
 }

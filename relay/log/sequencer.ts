@@ -132,8 +132,9 @@ export class Sequencer implements LogView {
     else this.#askHead(this.#epoch);
   }
 
-  /** Ends the epoch in order; its last head is signed when this resolves. */
+  /** Ends the epoch in order; its last head is signed when this resolves. Nothing may be recorded any more. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#end(this.#isFaulty ? 'selfcheck' : 'shutdown');
     await this.#signing;
@@ -159,8 +160,9 @@ export class Sequencer implements LogView {
     const event = { ...draft, ...this.#common(timeMs), i: index } as LogEvent;
     const transferId = 'x' in draft.obj ? draft.obj.x : undefined;
     try {
-      const leaf = this.#epoch.append(encodeLogRecord(event), transferId);
-      return { origin: this.#epoch.origin, index, leaf, timeMs };
+      const entry = encodeLogRecord(event);
+      const leaf = this.#epoch.append(entry, transferId);
+      return { origin: this.#epoch.origin, index, leaf, entry, timeMs };
     } catch (thrown) {
       if (asProblem(thrown).code !== 'log-tile-invalid' || this.#closed) throw thrown;
       this.#fault(this.#epoch, thrown);

@@ -65,6 +65,8 @@ export class TransferIndex {
   }
 }
 
-function wordsOf(transferId: string): number[] {
-  return Array.from({ length: WORDS }, (_, i) => Number.parseInt(transferId.slice(i * 8, (i + 1) * 8), 16));
+function wordsOf(transferId: string): Uint32Array {
+  const words = new Uint32Array(WORDS);
+  for (let i = 0; i < WORDS; i++) words[i] = Number.parseInt(transferId.slice(i * 8, (i + 1) * 8), 16);
+  return words;
 }

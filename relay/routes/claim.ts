@@ -67,8 +67,8 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   const said = await (uniform ? atFixedTime(conduit, exchange, act) : act());
   const lease = heard.session && leaseFor(conduit, exchange.member(), heard.session);
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const salt = lease ? conduit.audit.receipts.saltOf(lease.transferId) : [];
-  const frame = encodeControl(fillControl([epoch(conduit), given, ...salt, ...said]).fits);
+  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
+  const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
   return streamParts(exchange.reply, [lease?.bytes ?? conduit.cover, frame], {
     timeLimitMs: bodyMs(conduit),
     windowMs: uniform ? windowMs(conduit.roster.current.profile.intervalMs) : 0,

@@ -24,7 +24,7 @@ import { atFixedTime, isUniform } from './uniform.ts';
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
-/** What fits into a control frame beside epoch, transfer id, its log receipt and another one that is owed. */
+/** What fits into a control frame beside epoch, transfer id, its log receipt and record, and another one that is owed. */
 const RECEIPTS_PER_ANSWER = 7;
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {
@@ -93,7 +93,7 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
 async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {
   requireType(exchange.request, OCTETS);
   const { transferId, repeated } = await receive(conduit, exchange, from);
-  const logged = await conduit.audit.receipts.of(transferId);
+  const logged = await conduit.audit.receipts.forSender(transferId);
   return [{ type: 'accepted', transferId: fromHex(transferId, 16), repeated }, ...logged];
 }
 

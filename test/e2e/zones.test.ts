@@ -1,6 +1,6 @@
 /**
  * Zones in network namespaces of the test's own: with the firewall of the plan nothing passes but the plan, seen from
- * each side over IPv4 and IPv6; without it the same looks find what was hidden.
+ * each side over IPv4 and IPv6; with a hole in it, or without it, the same looks find what was hidden.
  */
 import t from 'tap';
 import type { Zone } from '../../protocol/shapes.ts';
@@ -10,7 +10,7 @@ import { whyNoNamespaces } from '../fixtures/network-namespaces.ts';
 import { type Scan, scanTcp, scanUdp, whyNoScans } from '../fixtures/port-scan.ts';
 import { addressesIn, ZonePlant, zoneOf } from '../fixtures/zone-plant.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(400_000);
 
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
@@ -28,6 +28,16 @@ function plannedFrom(from: Zone, family: Family): string[] {
 /** All addresses of the relay of one family. */
 function relayAddresses(family: Family): string[] {
   return ZONES.map((zone) => addressesIn(zone)[family]);
+}
+
+/** Looks closely at the ports where something is. */
+function lookNear(plant: ZonePlant, from: Zone, family: Family): Promise<Scan> {
+  return scanTcp(plant.hosts[from], relayAddresses(family), { ports: `3000-3001,${EXTRA_PORT}`, retries: 3 });
+}
+
+/** Looks once at every TCP port of every address. */
+function lookAtAll(plant: ZonePlant, from: Zone, family: Family): Promise<Scan> {
+  return scanTcp(plant.hosts[from], relayAddresses(family), { ports: '-', retries: 0 });
 }
 
 /** Looks from each zone over each family, two at a time. */
@@ -75,13 +85,19 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
 
   await t.test('each side reaches the listeners of its zone, and nothing else', async (t) => {
     await fromEverywhere(async (from, family) => {
-      const host = plant.hosts[from];
-      const near = await scanTcp(host, relayAddresses(family), { ports: `3000-3001,${EXTRA_PORT}`, retries: 3 });
-      t.same(near, { open: plannedFrom(from, family), refused: false }, `${from} over IPv${family}`);
-      const all = await scanTcp(host, relayAddresses(family), { ports: '-', retries: 0 });
+      t.same(
+        await lookNear(plant, from, family),
+        { open: plannedFrom(from, family), refused: false },
+        `${from} over IPv${family}`,
+      );
+      const all = await lookAtAll(plant, from, family);
       const unplanned = all.open.filter((place) => !plannedFrom(from, family).includes(place));
       t.same({ unplanned, refused: all.refused }, { unplanned: [], refused: false }, `all TCP ports from ${from}`);
-      t.same(await scanUdp(host, relayAddresses(family)), { open: [], refused: false }, `UDP from ${from}`);
+      t.same(
+        await scanUdp(plant.hosts[from], relayAddresses(family)),
+        { open: [], refused: false },
+        `UDP from ${from}`,
+      );
     });
   });
 
@@ -106,6 +122,7 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
         { path: '/nothing' },
         { method: 'POST', path: '/v2/claim', headers: plc },
         { method: 'POST', path: '/v2/inbound', headers: historian },
+        { path: '/v2/roster', headers: historian },
         { path: '/metrics' },
         { path: '/health' },
       ]);
@@ -113,12 +130,15 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
         { path: '/nothing' },
         { method: 'POST', path: '/v2/inbound', headers: historian },
         { method: 'POST', path: '/v2/claim', headers: plc },
+        { path: '/v2/roster', headers: plc },
         { path: '/metrics' },
         { path: '/' },
       ]);
       for (const answer of [...fromOt, ...fromIt]) t.same(answer, fromOt[0], 'one answer for all of them');
       t.match(fromOt[0], { status: 404, body: /not-available/ });
       t.equal(refusals() - before, fromOt.length + fromIt.length, 'all of them were counted');
+      const own = await plant.ask('ot', addressesIn('ot')[4], [{ path: '/v2/roster', headers: plc }]);
+      t.match(own, [{ status: 200 }], 'in its own zone the device is served');
       const [firmware] = JSON.parse(plant.plan('--json')).conduits.filter(
         ({ name }: { name: string }) => name === 'firmware',
       );
@@ -126,19 +146,27 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
     },
   );
 
+  await t.test('a hole in the firewall is found among all ports', async (t) => {
+    plant.relayHost.run('nft', `insert rule inet ghostpipe input iifname "it" tcp dport ${EXTRA_PORT} accept`);
+    plant.relayHost.run('nft', `insert rule inet ghostpipe output oifname "it" tcp sport ${EXTRA_PORT} accept`);
+    const seen = await Promise.all(FAMILIES.map((family) => lookAtAll(plant, 'it', family)));
+    for (const { open } of seen)
+      t.ok(
+        open.some((place) => place.endsWith(`:${EXTRA_PORT}`)),
+        open.join(', '),
+      );
+  });
+
   await t.test('without the firewall the same looks find what it hid', async (t) => {
     plant.relayHost.run('nft', 'flush', 'ruleset');
-    const everything = (family: Family) =>
-      ZONES.flatMap((zone) =>
-        [...PLANNED[zone], EXTRA_PORT].map((port) => `${addressesIn(zone)[family]}:${port}`),
-      ).sort();
+    const ports = ZONES.flatMap((zone) => [...PLANNED[zone], EXTRA_PORT].map((port) => [zone, port] as const));
     for (const family of FAMILIES) {
-      const seen = await scanTcp(plant.hosts.it, relayAddresses(family), { ports: '-', retries: 2 });
-      t.same(seen, { open: everything(family), refused: true }, `listeners of all zones from it over IPv${family}`);
+      const everything = ports.map(([zone, port]) => `${addressesIn(zone)[family]}:${port}`).sort();
+      t.same(await lookNear(plant, 'it', family), { open: everything, refused: true }, `near, over IPv${family}`);
       t.ok((await scanUdp(plant.hosts.it, relayAddresses(family))).refused, 'over UDP the kernel refuses');
       const behind = await knockThrough(plant, 'it', family);
-      const reached = ['ot', 'management'].map((zone) => `${addressesIn(zone as Zone, 2)[family]}:${EXTRA_PORT}`);
-      t.same(behind.open, reached.sort(), `hosts behind the relay over IPv${family}`);
+      const reached = ZONES.filter((zone) => zone !== 'it').map((zone) => addressesIn(zone, 2)[family]);
+      t.same(behind.open, reached.map((address) => `${address}:${EXTRA_PORT}`).sort(), 'hosts behind the relay');
     }
     t.equal(relayReaches(plant).length, ZONES.length * FAMILIES.length, "the relay's host connects to all");
     for (const zone of ['ot', 'management'] as const) t.ok(plant.foreignPackets(zone) > 0, `packets came to ${zone}`);

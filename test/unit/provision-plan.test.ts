@@ -138,7 +138,14 @@ t.test('one network card, listeners on all addresses and routes to nobody are sa
     /no listener serves roster-publish/,
   ]);
   t.same(lonely.slots, { receiver: null, needed: 1, lastMinutes: null });
-  t.match(planFor(rosterOf(t.testdir(), 4, { logQuantum: 30 })).weaknesses, [
-    /logQuantum should be 36; the sector profile has 30/,
-  ]);
+});
+
+t.test('the log grows by its quantum, and a quantum below what happens is refused', async (t) => {
+  const planWith = (logQuantum: number) => planFor(rosterOf(t.testdir(), 4, { logQuantum }));
+  t.equal(planWith(256).log.mibADay.toFixed(0), '105');
+  t.equal(planWith(1).log.mibADay.toFixed(1), '9.9');
+  t.match(planWith(1).weaknesses, [/logQuantum is 1: the size of the audit log/]);
+  t.match(planWith(30).weaknesses, [/24 log records .* logQuantum should be 36; the sector profile has 30/]);
+  t.same(factsOf(planWith(23)), ['log: 24 log records come between two heads, logQuantum is 23']);
+  t.match(planWith(23), { weaknesses: [], excesses: [{ mend: /--log-quantum 36/ }] });
 });

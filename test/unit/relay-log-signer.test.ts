@@ -14,6 +14,8 @@ import { faultySigner } from '../fixtures/faulty-signer.ts';
 import { epochEvent, KeptTree, logPinOf, logSigners, ORIGIN, SECONDS } from '../fixtures/log.ts';
 import { seed } from '../fixtures/protocol.ts';
 
+t.setTimeout(60_000);
+
 const SEED = seed('log key of signer');
 const PIN = logPinOf(logSigners(engine, 'signer'));
 

@@ -31,6 +31,7 @@ function makeDownlink({ gives, slots, lanes = 1, take = (number) => [ackOf(numbe
   const roster = { profile };
   let [claims, session, nowMs] = [0, 0, 0];
   const downlink = new Downlink({
+    logReceipts: null,
     relay: {
       async claim(items: readonly ControlItem[]): Promise<Claimed> {
         const number = gives[claims++] ?? 0;

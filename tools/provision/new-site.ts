@@ -47,8 +47,8 @@ const LOG_CALLS: readonly Call[] = [
 
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
-  ot: ['inbound', 'membership'],
-  it: ['claim', 'membership'],
+  ot: ['inbound', 'membership', 'ct-epoch', 'ct-proof'],
+  it: ['claim', 'membership', 'ct-epoch', 'ct-proof'],
   management: [
     'register',
     'did',
@@ -63,6 +63,7 @@ const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
     ...LOG_CALLS,
     'entries',
     'ct-log',
+    'ct-cosigned',
   ],
 };
 

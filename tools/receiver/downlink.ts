@@ -7,6 +7,7 @@ import { asProblem, Problem } from '../../protocol/problem.ts';
 import type { Roster } from '../../protocol/roster.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Directory } from '../lib/directory.ts';
+import type { LogReceipts } from '../lib/log-receipts.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
@@ -20,6 +21,8 @@ const IN_HAND = 2;
 export interface DownlinkOptions {
   readonly relay: RelayClient;
   readonly membership: Membership;
+  /** Null when none are kept. */
+  readonly logReceipts: LogReceipts | null;
   readonly directory: Directory;
   readonly intake: Pick<Intake, 'take' | 'takeAgain'>;
   /** A random session id. */
@@ -122,6 +125,7 @@ export class Downlink {
 
   async #slot(): Promise<Problem | null> {
     const met = await Promise.all(this.#frames.map((frame) => this.#claim(frame)));
+    void this.#options.logReceipts?.look();
     const problems = [this.#obstacle, ...met].filter((each) => each !== null);
     if (problems.length > 0) this.failedSlots += 1;
     for (const problem of problems) this.#options.onProblem(problem);
@@ -137,8 +141,10 @@ export class Downlink {
       this.answeredMs = clock.now();
       this.#reportRefusals(items);
       const lease = itemOf(items, 'lease');
-      if (lease) this.#takeInHand(block, lease);
-      else if (itemOf(items, 'cover')) this.covers += 1;
+      if (lease) {
+        this.#options.logReceipts?.take(items, () => lease.blockSha256);
+        this.#takeInHand(block, lease);
+      } else if (itemOf(items, 'cover')) this.covers += 1;
       else throw new Problem('relay-answer-invalid', 'a claim was answered by neither a lease nor a cover');
       return null;
     } catch (thrown) {

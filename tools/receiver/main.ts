@@ -5,12 +5,14 @@ import { nativeEngine } from '../../protocol/engine/native.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { sendersTo } from '../../protocol/roster.ts';
 import { clientChecks, runChecks } from '../lib/check.ts';
-import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, openClient } from '../lib/client.ts';
+import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, LOG_RECEIPT_OPTION, openClient } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
 import { Daemon } from '../lib/daemon.ts';
 import { removeTemporaries } from '../lib/files.ts';
 import { lockFolder } from '../lib/folder-lock.ts';
 import { joinSite } from '../lib/join.ts';
+import { LogReceiptFiles } from '../lib/log-receipt-files.ts';
+import { LogReceipts } from '../lib/log-receipts.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
 import { listenForStop, type Stop } from '../lib/stop.ts';
@@ -36,6 +38,7 @@ const SPEC: CommandSpec = {
       value: 'DIR',
       help: 'keep refused blocks and files in DIR, the newest 16 (default: only what is known of them)',
     },
+    ...LOG_RECEIPT_OPTION,
     ...DAEMON_OPTIONS,
     ...CLIENT_OPTIONS,
   },
@@ -114,9 +117,11 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       return !stop.asked.aborted;
     },
   });
+  const logReceipts = openLogReceipts(args, client, notices);
   const downlink = new Downlink({
     ...client,
     intake,
+    logReceipts,
     newSessionId: () => client.engine.random(16),
     grid: { intervalMs: profile.intervalMs, phaseMs: client.enrolment.slotPhaseMs(profile.intervalMs) },
     clock: monotonicClock,
@@ -162,9 +167,24 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       incompleteFiles,
       covers: downlink.covers,
       failedSlots: downlink.failedSlots,
+      ...logReceipts?.counters,
       missedSlots: downlink.missedSlots,
     });
   }
+}
+
+/** Log receipts are for who keeps them: the sender of a block looks after them anyway. */
+function openLogReceipts(args: Arguments, client: Client, notices: Notices): LogReceipts | null {
+  const folder = args.text('log-receipts');
+  if (folder === undefined) return null;
+  return new LogReceipts({
+    ...client,
+    logPin: () => client.profile.logPin,
+    files: new LogReceiptFiles(folder),
+    sender: null,
+    now: monotonicClock.now,
+    onProblem: (problem) => notices.problem(problem),
+  });
 }
 
 /** Tells the operator and the sink who fell silent in the slot that ended, and who is heard again. */

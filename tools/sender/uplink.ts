@@ -15,6 +15,7 @@ import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
 import type { Roster } from '../../protocol/roster.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Directory } from '../lib/directory.ts';
+import type { LogReceipts } from '../lib/log-receipts.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
@@ -36,6 +37,7 @@ export interface UplinkOptions {
   readonly admission: Admission;
   readonly outbox: Outbox;
   readonly sealer: Sealer;
+  readonly logReceipts: LogReceipts;
   readonly streamId: Uint8Array;
   readonly run: Uint8Array;
   /** DIDs of the receivers of the route. */
@@ -162,6 +164,7 @@ export class Uplink {
     const ready = this.#lanes.filter(({ pending }) => pending);
     const met = await Promise.all(ready.map((lane) => this.#guarded(() => this.#exchange(lane))));
     const kept = await this.#guarded(async () => this.#options.outbox.settle());
+    void this.#options.logReceipts.look();
     const problems = [this.#obstacle, ...met, kept].filter((each) => each !== null);
     if (problems.length > 0) this.counters.failedSlots += 1;
     for (const problem of problems) this.#options.onProblem(problem);
@@ -169,7 +172,7 @@ export class Uplink {
   }
 
   async #exchange(lane: Lane): Promise<void> {
-    const { relay, outbox, clock, ttlSeconds } = this.#options;
+    const { relay, outbox, clock, ttlSeconds, logReceipts, engine } = this.#options;
     const { batch, block } = lane.pending!;
     const items = await relay.submit(block.bytes).catch((thrown: unknown) => {
       if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#giveUp(lane);
@@ -178,6 +181,7 @@ export class Uplink {
     const refusal = itemOf(items, 'problem');
     if (!refusal) {
       lane.pending = null;
+      logReceipts.take(items, () => engine.sha256(block.bytes));
       this.answeredMs = clock.now();
       this.counters.blocks += 1;
       if (batch.type === 'idle') this.counters.idleBlocks += 1;

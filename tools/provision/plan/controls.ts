@@ -52,7 +52,7 @@ export function controlsOf(plan: Plan): Control[] {
     ),
     control(
       'firmware-conduit',
-      'nothing goes towards OT but receipts in answers of fixed size, unless the conduit is opened',
+      'towards OT go receipts of fixed size, nothing else',
       ['SR 5.2 RE(1)', 'SR 5.3'],
       opened.length > 0 && `${opened.join(', ')} is open`,
     ),

@@ -7,7 +7,7 @@ import type { Plan } from './model.ts';
 import { areSeparated, serves, type ZonePart } from './zones.ts';
 
 export interface Excess {
-  readonly what: 'link' | 'processor' | 'memory' | 'slots' | 'connections' | 'listener';
+  readonly what: 'link' | 'processor' | 'memory' | 'slots' | 'connections' | 'log' | 'listener';
   /** A sentence with both values. */
   readonly fact: string;
   readonly mend: string;
@@ -17,9 +17,25 @@ const MIB = 2 ** 20;
 /** A block goes out over this part of the interval, so the link must carry the load in it. */
 const WRITING_SHARE = 0.6;
 
+/** The quantum of the log shall be so many times what is planned. */
+const QUANTUM_MARGIN = 1.5;
+
+/** What logQuantum should be at least for so many records between two heads. */
+export function quantumFor(recordsAHead: number): number {
+  return Math.ceil(recordsAHead * QUANTUM_MARGIN);
+}
+
 /** Every excess of a plan; none when it holds. */
 export function excessesOf(plan: Plan): Excess[] {
-  return [...unserved(plan), ...links(plan), ...processor(plan), ...slots(plan), ...memory(plan), ...connections(plan)];
+  return [
+    ...unserved(plan),
+    ...links(plan),
+    ...processor(plan),
+    ...slots(plan),
+    ...memory(plan),
+    ...connections(plan),
+    ...log(plan),
+  ];
 }
 
 /** Devices whose zone has no listener for what their role needs. */
@@ -94,6 +110,19 @@ function memory({ board, store, slots, profile }: Plan): Excess[] {
       what: 'memory',
       fact: `${Math.max(store.slots, slots.needed)} slots take ${Math.ceil(mib)} MiB, ${board} has ${limit} MiB for blocks`,
       mend: `Use at most ${most} slots on this board and plan a shorter absence with --absent, or take a board with more memory.`,
+    },
+  ];
+}
+
+/** A quantum of 1 is none; beyond another one blocks are refused at last. */
+function log({ log: { recordsAHead }, profile: { logQuantum } }: Plan): Excess[] {
+  if (logQuantum === 1 || recordsAHead <= logQuantum) return [];
+  const fact = `${recordsAHead} log records come between two heads, logQuantum is ${logQuantum}`;
+  return [
+    {
+      what: 'log',
+      fact,
+      mend: `Make the site with --log-quantum ${quantumFor(recordsAHead)}, or its interval longer.`,
     },
   ];
 }

@@ -9,8 +9,8 @@ const DAY_SECONDS = 86_400;
 const GIB = 2 ** 30;
 /** Between two signed heads of the audit log. */
 const HEAD_SECONDS = 30;
-/** Of one log record, in memory and in the journal; measured at transfers. */
-const RECORD_BYTES = 400;
+/** Of one log record with its journal, as docs/operating.md has it. */
+const RECORD_BYTES = 150;
 
 export interface LinkLoad {
   readonly name: string;
@@ -92,18 +92,17 @@ export function slotNeed(
 }
 
 export interface LogGrowth {
-  /** Records between two signed heads: one when a block comes, two for each view that is read. */
+  /** What happens between two signed heads: one record when a block comes, two for each view that is read. */
   readonly recordsAHead: number;
+  /** Of memory, fill records and journal included. */
   readonly mibADay: number;
 }
 
-/** How the audit log grows while every block is read by all that may. */
+/** How the audit log grows while every block is read by all that may. With a quantum it always grows by that. */
 export function logGrowth(roster: Roster, views: readonly { readonly views: number }[]): LogGrowth {
-  const { intervalMs, lanesUp } = roster.profile;
+  const { intervalMs, lanesUp, logQuantum } = roster.profile;
   const recordsAnInterval = lanesUp * sum(views.map((flow) => 1 + 2 * flow.views));
-  const recordsASecond = (recordsAnInterval * 1000) / intervalMs;
-  return {
-    recordsAHead: Math.ceil(recordsASecond * HEAD_SECONDS),
-    mibADay: (recordsASecond * DAY_SECONDS * RECORD_BYTES) / 2 ** 20,
-  };
+  const recordsAHead = Math.ceil((recordsAnInterval * HEAD_SECONDS * 1000) / intervalMs);
+  const kept = logQuantum === 1 ? recordsAHead : logQuantum;
+  return { recordsAHead, mibADay: (kept * (DAY_SECONDS / HEAD_SECONDS) * RECORD_BYTES) / 2 ** 20 };
 }

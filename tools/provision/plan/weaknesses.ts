@@ -1,9 +1,7 @@
 /** What makes a plan weaker than it could be, a sentence each. The relay runs all the same. */
+import { quantumFor } from './limits.ts';
 import type { Plan } from './model.ts';
 import { areSeparated, isLoopback, isWildcard, linkNameOf, serves } from './zones.ts';
-
-/** The log's quantum shall be so many times what is planned, or records wait. */
-const QUANTUM_MARGIN = 1.5;
 
 export function weaknessesOf(plan: Plan): string[] {
   return [...oneCard(plan), ...bindings(plan), ...separation(plan), ...conduits(plan), ...idle(plan), ...quantum(plan)];
@@ -59,10 +57,12 @@ function idle({ lanes, flows, zones }: Plan): string[] {
   ];
 }
 
-function quantum({ log, profile: { logQuantum } }: Plan): string[] {
-  const wanted = Math.ceil(log.recordsAHead * QUANTUM_MARGIN);
-  if (wanted <= logQuantum) return [];
+function quantum({ log: { recordsAHead }, profile: { logQuantum } }: Plan): string[] {
+  if (logQuantum === 1)
+    return ['logQuantum is 1: the size of the audit log, which anybody may read, tells how much happens'];
+  const wanted = quantumFor(recordsAHead);
+  if (recordsAHead > logQuantum || wanted <= logQuantum) return [];
   return [
-    `${log.recordsAHead} log records come between two heads, for which logQuantum should be ${wanted}; the sector profile has ${logQuantum}`,
+    `${recordsAHead} log records come between two heads, for which logQuantum should be ${wanted}; the sector profile has ${logQuantum}`,
   ];
 }
