@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DEFAULT_BLOCK_BYTES } from '../protocol/block.ts';
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
-import { ToolProcess } from '../tools/ghostpipe/tool-process.ts';
+import { ToolProcess } from '../tools/lib/tool-process.ts';
 import { connectPinned, type PinnedPeer } from '../tools/lib/pinned-tls.ts';
 import { type Figures, judge, type PartResult, quantile, round } from './figures.ts';
 import { cpuPerGB, exchange, type Measured, oneWay, type Target, together } from './load.ts';

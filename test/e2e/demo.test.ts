@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type DemoResult, runDemo } from '../../tools/ghostpipe/demo-run.ts';
 import type { Scene } from '../../tools/ghostpipe/demo-view.ts';
-import { searchMemory } from '../../tools/ghostpipe/memory-search.ts';
+import { searchMemory } from '../../tools/lib/memory-search.ts';
 
 const MAIN = fileURLToPath(new URL('../../tools/ghostpipe/main.ts', import.meta.url));
 const LEAKY_RELAY = fileURLToPath(new URL('../fixtures/leaky-relay.ts', import.meta.url));

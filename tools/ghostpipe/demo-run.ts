@@ -11,7 +11,7 @@ import { machineSources } from './machine-counters.ts';
 import { Readings } from './readings.ts';
 import { askRelay, NO_NUMBERS, type RelayNumbers } from './relay-watch.ts';
 import { TRIAL_DEVICES } from './start.ts';
-import { ToolProcess } from './tool-process.ts';
+import { ToolProcess } from '../lib/tool-process.ts';
 
 const SENDER_SCRIPT = fileURLToPath(new URL('./demo-sender.ts', import.meta.url));
 const READING_MS = 1000;
