@@ -24,7 +24,10 @@ export interface LookingOptions {
 }
 
 /** What one look at one scene gave. */
-export type Looked = Pick<EvidenceRecord, 'result' | 'detail' | 'observed' | 'startedAt' | 'endedAt' | 'bootId' | 'files'>;
+export type Looked = Pick<
+  EvidenceRecord,
+  'result' | 'detail' | 'observed' | 'startedAt' | 'endedAt' | 'bootId' | 'files'
+>;
 
 /** What a check said of the clean scene and of its sabotages. */
 export interface CheckOutcome {
@@ -108,7 +111,7 @@ export class Looking {
     const { observed, see } = observing();
     try {
       await check.look(scene, see);
-      return { observed, bootId: await bootOf(scene), files: [] };
+      return { observed, bootId: await scene.bootId(), files: [] };
     } finally {
       await scene.close();
     }
@@ -135,7 +138,7 @@ export class Looking {
   async #gather(sabotage: Sabotage) {
     const scene = this.#scene(sabotage);
     try {
-      return { evidence: await gatherLog(scene), bootId: await bootOf(scene) };
+      return { evidence: await gatherLog(scene), bootId: await scene.bootId() };
     } finally {
       await scene.close();
     }
@@ -164,12 +167,7 @@ export class Looking {
 
 function observing(): { readonly observed: Observation[]; readonly see: See } {
   const observed: Observation[] = [];
-  const see: See = (name, value, limit, rule = 'is', unit = '') => void observed.push({ name, value, rule, limit, unit });
+  const see: See = (name, value, limit, rule = 'is', unit = '') =>
+    void observed.push({ name, value, rule, limit, unit });
   return { observed, see };
-}
-
-/** The epoch of the twin, which is new at each start. */
-async function bootOf(scene: Scene): Promise<string> {
-  const { body } = await scene.ask('management', { path: '/health' });
-  return (JSON.parse(body.toString('utf8')) as { epoch?: string }).epoch ?? '';
 }

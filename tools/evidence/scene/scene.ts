@@ -100,6 +100,13 @@ export class Scene {
     return this.#twin;
   }
 
+  /** The epoch of the twin, which is new at each start; empty when it was not started or cannot be asked. */
+  async bootId(): Promise<string> {
+    if (!this.#twin) return '';
+    const answer = await this.ask('management', { path: '/health' }).catch(() => undefined);
+    return answer ? ((JSON.parse(answer.body.toString('utf8')) as { epoch?: string }).epoch ?? '') : '';
+  }
+
   /** Where the pq listener of a zone is; refuses `config-invalid` when there is none. */
   async peer(zone: Zone): Promise<PinnedPeer> {
     const { listeners, pin } = await this.relay();
@@ -188,7 +195,10 @@ export class Scene {
       onLine: (line) => ready.resolve(this.#twinOf(line, relay.pid)),
       onNotice: (line) => void said.push(line.slice(0, 300)),
     });
-    this.#toClose.unshift(() => relay.stop());
+    this.#toClose.push(async () => {
+      relay.signal('SIGKILL'); // it holds nothing that anybody waits for
+      await relay.exited;
+    });
     return relay.until(ready.promise, 'the twin').catch((thrown) => {
       throw new Problem('internal', `${(thrown as Error).message} ${said.at(-1) ?? ''}`);
     });
