@@ -21,7 +21,7 @@ import { pinOf, toHex } from '../../protocol/text.ts';
 import { readFileBounded, writeFileAtomic } from '../lib/files.ts';
 import { matrixCsv } from './matrix.ts';
 import type { Policy } from './policy/policy.ts';
-import { type EvidenceRecord, formatRecord, parseRecord } from './record.ts';
+import { type EvidenceRecord, formatRecord, parseRecord, type Subject } from './record.ts';
 import { type ItemVerdict, judge, VERDICTS } from './verdict.ts';
 
 const EVIDENCE_LIMIT = 16_777_216;
@@ -56,6 +56,7 @@ export const BUNDLE: DocumentKind<BundleStatement> = {
 /** A run, ready to be written. */
 export interface Bundle {
   readonly profile: string;
+  readonly subject: Subject;
   readonly records: readonly EvidenceRecord[];
   readonly verdicts: readonly ItemVerdict[];
   readonly judgedMs: number;
@@ -68,12 +69,12 @@ export function evidenceKeyHash(keys: VerifyingKeys): string {
 
 /** Writes a bundle to a folder, signed by `key`. The statement is written last. */
 export function writeBundle(engine: Engine, folder: string, bundle: Bundle, policy: Policy, key: SigningKey): void {
-  const { records, verdicts, profile, judgedMs } = bundle;
+  const { records, verdicts, profile, subject, judgedMs } = bundle;
   const lines = records.map(formatRecord);
   const statement: BundleStatement = {
     v: 1,
     profile,
-    subject: records[0]!.subject,
+    subject,
     policyHash: policy.hash,
     size: lines.length,
     root: rootOf(engine, lines),

@@ -36,6 +36,13 @@ export function readRelayConfig(path: string): GivenConfig {
   }
 }
 
+/** The configuration of a new site in `template`, without what makes it that site. */
+export function defaultConfig(template: string): GivenConfig {
+  const { listeners, store } = readRelayConfig(join(template, 'site', 'relay', 'relay.yaml')).written;
+  const written = { listeners, store };
+  return { written, config: parseRelayConfig(written) };
+}
+
 /** The subject of a run over the software in `project` with this configuration. */
 export async function subjectOf(project: string, config: RelayConfig): Promise<Subject> {
   const { version } = await readVersion();

@@ -58,6 +58,12 @@ export const TOOLS: readonly Tool[] = [
     summary: 'receive, verify, store, acknowledge',
     load: () => import('../receiver/main.ts'),
   },
+  {
+    name: 'evidence',
+    link: 'ghostpipe-evidence',
+    summary: 'look at a relay, and say which requirement of IEC 62443 is met, how, and what is open',
+    load: () => import('../evidence/main.ts'),
+  },
 ];
 
 /** Runs the tool that the first word names, with the words after it; gives the exit code. */

@@ -10,7 +10,7 @@ import { fromBase64Url } from '../../../protocol/text.ts';
 import type { Enrolment } from '../../lib/device.ts';
 import type { RunCheck } from '../check.ts';
 import { registrationOf, type Scene } from '../scene/scene.ts';
-import { makeTemplate, removeTemplate } from '../scene/template.ts';
+import { withTemplate } from '../scene/template.ts';
 
 const LIMIT = 1_048_576;
 const UNSIGNED = {
@@ -153,8 +153,7 @@ export const IDENTITY_CHECKS: readonly RunCheck[] = [
       see('exit code with a seed of mode 600', (await scene.run(certificate)).code, 0);
       chmodSync(seed, 0o644);
       see('exit code with a seed that others may read', (await scene.run(certificate)).code, 3);
-      const second = await makeTemplate();
-      try {
+      await withTemplate(async (second) => {
         const secrets = [
           'site/operator-seed',
           'site/relay/identity-seed',
@@ -163,9 +162,7 @@ export const IDENTITY_CHECKS: readonly RunCheck[] = [
         const text = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8');
         const common = secrets.filter((file) => text(scene.folder, file) === text(second, file));
         see('secrets that two sites have in common', common.length, 0);
-      } finally {
-        removeTemplate(second);
-      }
+      });
     },
     sabotages: {
       'any-mode': {

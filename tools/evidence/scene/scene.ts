@@ -3,7 +3,7 @@
  * on loopback and with a site of its own. Each look of a check has one; a sabotaged scene differs from it in one thing.
  */
 import { randomInt } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -17,6 +17,7 @@ import type { PinnedPeer } from '../../lib/pinned-tls.ts';
 import { RelayClient } from '../../lib/relay-client.ts';
 import { ToolProcess } from '../../lib/tool-process.ts';
 import { type Answer, ask, type Question } from './asking.ts';
+import { dropAtEnd, dropNow, hasEnded, killAtEnd } from './leftovers.ts';
 import type { LogCopy } from './log-copy.ts';
 import { MUTATIONS_VARIABLE, type Mutation } from './mutation.ts';
 import { type DeviceName, runTool, TEMPLATE_ADDRESS } from './template.ts';
@@ -88,6 +89,7 @@ export class Scene {
     this.project = options.project;
     this.address = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
     this.folder = mkdtempSync(join(tmpdir(), 'ghostpipe-scene-'));
+    dropAtEnd(this.folder);
     cpSync(options.template, this.folder, { recursive: true });
     const names = ['site/site.json', ...['historian', 'mirror', 'plc'].map((name) => `hosts/${name}/config.yaml`)];
     for (const name of names) this.#moveHere(name);
@@ -156,7 +158,7 @@ export class Scene {
   /** Ends what was started and removes the folder. */
   async close(): Promise<void> {
     for (const end of this.#toClose) await end();
-    rmSync(this.folder, { recursive: true, force: true });
+    dropNow(this.folder);
   }
 
   #moveHere(name: string): void {
@@ -195,9 +197,11 @@ export class Scene {
       onLine: (line) => ready.resolve(this.#twinOf(line, relay.pid)),
       onNotice: (line) => void said.push(line.slice(0, 300)),
     });
+    killAtEnd(relay);
     this.#toClose.push(async () => {
       relay.signal('SIGKILL'); // it holds nothing that anybody waits for
       await relay.exited;
+      hasEnded(relay);
     });
     return relay.until(ready.promise, 'the twin').catch((thrown) => {
       throw new Problem('internal', `${(thrown as Error).message} ${said.at(-1) ?? ''}`);

@@ -2,12 +2,13 @@
  * The site that checks play on, made by the tools of the product as an operator would: senders, receivers and an auditor in
  * each zone where a check needs one, and a sender that will be revoked. Every scene works on a copy of it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIN_BLOCK_BYTES } from '../../../protocol/block.ts';
 import { Problem } from '../../../protocol/problem.ts';
 import { ToolProcess } from '../../lib/tool-process.ts';
+import { dropAtEnd, dropNow } from './leftovers.ts';
 
 /** Who belongs to the site; receivers first, so that routes have somewhere to lead. */
 const DEVICES = [
@@ -46,6 +47,7 @@ export async function runTool(
 /** Makes the site in a new private folder, and gives its path; whoever asked removes it. */
 export async function makeTemplate(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'ghostpipe-evidence-'));
+  dropAtEnd(folder);
   const site = join(folder, 'site');
   try {
     const url = `https://${TEMPLATE_ADDRESS}:3000`;
@@ -69,5 +71,15 @@ async function provision(words: readonly string[]): Promise<void> {
 
 /** Removes what `makeTemplate` made. */
 export function removeTemplate(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  dropNow(folder);
+}
+
+/** Does `act` with the site of `makeTemplate`, which is gone afterwards. */
+export async function withTemplate<T>(act: (template: string) => Promise<T>): Promise<T> {
+  const template = await makeTemplate();
+  try {
+    return await act(template);
+  } finally {
+    removeTemplate(template);
+  }
 }
