@@ -14,7 +14,7 @@ import { recordsOf } from './records.ts';
 import type { Written } from './scene/scene.ts';
 import { withTemplate } from './scene/template.ts';
 import { lookAtAll, scenesOf, tellLook } from './self-test.ts';
-import { defaultConfig, readRelayConfig, subjectOf } from './subject.ts';
+import { defaultConfig, type GivenConfig, readRelayConfig, subjectOf } from './subject.ts';
 import { countVerdicts, summaryText } from './summary.ts';
 import { judge, levelsOf, openItems } from './verdict.ts';
 
@@ -48,7 +48,11 @@ export function runCheckCommand(argv: readonly string[]): Promise<number> {
     const profile = profileOf(policy, requiredOption(args, 'profile'));
     const out = requiredOption(args, 'out');
     refuseUsed(out);
-    const { subject, records } = await withTemplate((template) => lookOrRead(args, template, policy));
+    const path = args.text('config');
+    const given = path === undefined ? undefined : readRelayConfig(path);
+    const { subject, records } = await withTemplate((template) =>
+      lookOrRead(args, template, policy, given ?? defaultConfig(template)),
+    );
     const judgedMs = Date.now();
     const verdicts = judge(policy, records, { subject, nowMs: judgedMs });
     const key = evidenceKey(nativeEngine, args.text('key') ?? defaultKeyPath(configFolder()));
@@ -79,10 +83,13 @@ interface Evidence {
   readonly records: readonly EvidenceRecord[];
 }
 
-/** Evidence of the configuration that the options name: looked for now, or of an earlier bundle. */
-async function lookOrRead(args: Arguments, template: string, policy: Policy): Promise<Evidence> {
-  const path = args.text('config');
-  const { written, config } = path === undefined ? defaultConfig(template) : readRelayConfig(path);
+/** Evidence of this configuration: looked for now, or of an earlier bundle. */
+async function lookOrRead(
+  args: Arguments,
+  template: string,
+  policy: Policy,
+  { written, config }: GivenConfig,
+): Promise<Evidence> {
   const subject = await subjectOf(PROJECT, config);
   const earlier = args.text('evidence');
   if (earlier !== undefined) return { subject, records: readEvidence(nativeEngine, earlier) };
