@@ -3,11 +3,12 @@
  *
  *     "GPC1" | items | zeros        item: type u8 | length u16 | value
  *
- * Items are of fixed length but for the problem and the roster piece; type 0 ends the list. Unknown types are
+ * Items are of fixed length but for problem, log record and roster piece; type 0 ends the list. Unknown types are
  * skipped, so that a newer peer can say more.
  */
 import { ByteReader, ByteWriter, equalBytes, isZero, utf8 } from './bytes.ts';
 import { LOG_RECEIPT_BYTES } from './log-receipt.ts';
+import { MAX_LOG_RECORD_BYTES } from './log-record.ts';
 import { PROBLEMS, Problem, type ProblemCode, REJECT_CODES, type RejectCode } from './problem.ts';
 import { RECEIPT_BYTES } from './receipt.ts';
 
@@ -53,6 +54,8 @@ export type ControlItem =
   | { readonly type: 'logReceipt'; readonly bytes: Uint8Array }
   /** Relay: the salt of the commitment to a block in the audit log, 32 bytes. */
   | { readonly type: 'commitSalt'; readonly transferId: Uint8Array; readonly salt: Uint8Array }
+  /** Relay: the log record that the log receipt of this exchange is about, the bytes of its leaf. */
+  | { readonly type: 'logRecord'; readonly bytes: Uint8Array }
   /** Relay: part of the newest roster. */
   | {
       readonly type: 'rosterPiece';
@@ -79,6 +82,7 @@ const NUMBERS: Record<ItemType, number> = {
   rosterPiece: 11,
   logReceipt: 16,
   commitSalt: 17,
+  logRecord: 18,
 };
 const TYPES = new Map<number, ItemType>(
   Object.entries(NUMBERS).map(([type, number]): [number, ItemType] => [number, type as ItemType]),
@@ -157,6 +161,7 @@ function encodeItem(item: ControlItem): Uint8Array {
       return layout(17, (w) => w.bytes(item.transferId).u8(REJECT_CODES.indexOf(item.code)));
     case 'receipt':
     case 'logReceipt':
+    case 'logRecord':
       return item.bytes;
     case 'commitSalt':
       return layout(48, (w) => w.bytes(item.transferId).bytes(item.salt));
@@ -198,6 +203,8 @@ function readItem(type: ItemType, reader: ByteReader): ControlItem {
       return { type, bytes: reader.bytes(RECEIPT_BYTES) };
     case 'logReceipt':
       return { type, bytes: reader.bytes(LOG_RECEIPT_BYTES) };
+    case 'logRecord':
+      return { type, bytes: reader.bytes(Math.min(reader.left, MAX_LOG_RECORD_BYTES)) };
     case 'commitSalt':
       return { type, transferId: reader.bytes(16), salt: reader.bytes(32) };
     case 'epoch':

@@ -39,7 +39,9 @@ export interface Conduit {
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
 export function enforceRoster({ registry, deliveries, activity, audit, roster, now }: Conduit): void {
   registry.enforce();
-  activity.enforce((did) => roster.member(did) !== undefined);
+  const belongs = (did: string) => roster.member(did) !== undefined;
+  activity.enforce(belongs);
+  audit.presence.enforce(belongs);
   const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;
   audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
 }

@@ -12,6 +12,7 @@ import { Strangers } from './http/strangers.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
 import type { LogView } from './log/log-view.ts';
 import { openAudit } from './log/open-audit.ts';
+import type { SignerThreadOptions } from './log/signer-thread.ts';
 import { zoneGate } from './members/auth.ts';
 import { entitlementsOf } from './members/entitlements.ts';
 import { Receipts } from './members/receipts.ts';
@@ -24,9 +25,9 @@ import type { Levels } from './monitor/level-metrics.ts';
 import { type Metrics, makeMetrics } from './monitor/metrics.ts';
 import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
+import { cosignedRoutes } from './routes/cosigned.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
-import { logProofRoutes } from './routes/log-proof.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
@@ -41,6 +42,8 @@ import { readVersion, type Version } from './version.ts';
 const SETTLE_MS = 1000;
 /** How late a head of the audit log may be. */
 const AUDIT_TICK_MS = 250;
+/** A sender that missed so many intervals is recorded as stale. */
+const STALE_INTERVALS = 10;
 /** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
@@ -53,6 +56,10 @@ export interface RelayOptions {
   readonly onDelivery?: (event: DeliveryEvent) => void;
   /** Another audit log to serve than the relay's own, for tests. */
   readonly audit?: LogView;
+  /** Memory that the process may still take; what the system says when left out. */
+  readonly freeBytes?: () => number;
+  /** What runs in the signer's thread of the audit log, for tests. */
+  readonly signer?: Pick<SignerThreadOptions, 'program' | 'silentMs'>;
 }
 
 /** A relay that listens. */
@@ -120,7 +127,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     strangers.settle();
   }, SETTLE_MS);
   timer.unref();
-  const ticking = setInterval(() => conduit?.audit.tick(), AUDIT_TICK_MS).unref();
+  const ticking = setInterval(() => conduit && lookAfterLog(conduit), AUDIT_TICK_MS).unref();
   const places = listeners.map(({ close: _, ...place }) => place);
   log.info({ name: config.name, listeners: places, pin: identity.tls.pin }, 'listening');
   return {
@@ -147,6 +154,12 @@ async function loadIdentity(config: RelayConfig, engine: Engine): Promise<RelayI
   return identity;
 }
 
+/** The log seed for a signer that follows one that died. */
+async function logSeedAgain(config: RelayConfig, engine: Engine): Promise<Uint8Array> {
+  if (config.seedFile !== null) return (await loadIdentity(config, engine)).logSeed;
+  throw new Problem('config-missing', 'the relay has no seedFile, so its log key died with the signer');
+}
+
 interface Shared {
   readonly now: () => number;
   readonly log: Log;
@@ -159,13 +172,25 @@ interface Shared {
 async function makeConduit(
   config: RelayConfig,
   site: NonNullable<RelayConfig['site']>,
-  { engine, now, log, metrics, identity, version, startedMs, onDelivery }: RelayOptions & Shared,
+  options: RelayOptions & Shared,
 ): Promise<Conduit> {
+  const { engine, now, log, metrics, identity, version, startedMs, onDelivery } = options;
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
-  const audit = openAudit(config, { engine, identity, version, now, startedMs, log });
+  const audit = openAudit(config, {
+    engine,
+    identity,
+    version,
+    now,
+    startedMs,
+    log,
+    quantum: () => roster.current.profile.logQuantum,
+    freeBytes: options.freeBytes ?? (() => process.availableMemory()),
+    seedAgain: () => logSeedAgain(config, engine),
+    ...options.signer,
+  });
   const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const activity = new Activity(now);
   const deliveries = new Deliveries(
@@ -208,6 +233,15 @@ async function makeConduit(
   };
 }
 
+/** Heads and counts that are due, and what devices did not do. */
+function lookAfterLog({ audit, registry, roster, activity }: Conduit): void {
+  audit.tick();
+  const senders = roster.current.devices
+    .filter(({ did, roles }) => roles.includes('send') && registry.has(did))
+    .map(({ did }) => ({ did, silentMs: activity.silentMs(did) }));
+  audit.presence.tick(senders, STALE_INTERVALS * roster.current.profile.intervalMs);
+}
+
 async function readRosterFile(path: string): Promise<Uint8Array> {
   const { size } = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new Problem('config-missing', `the roster file ${path} cannot be read (${error.code})`);
@@ -230,8 +264,8 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...outboundRoutes(conduit),
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
-    ...logRoutes(audit),
-    ...logProofRoutes(conduit.engine, audit),
+    ...logRoutes(conduit.engine, audit),
+    ...cosignedRoutes(conduit),
   ];
 }
 
@@ -256,6 +290,7 @@ function levelsOf(health: Health, conduit: Conduit | null): Levels {
     rosterDevices: roster?.current.devices.length ?? 0,
     unrostered: roster?.unrostered ?? 0,
     rosterNotInFile: roster?.publishedSinceStart ?? false,
+    log: conduit?.audit.state ?? null,
   };
 }
 

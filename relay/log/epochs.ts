@@ -1,17 +1,14 @@
-/**
- * The epochs that are kept, the open one last, and the bound on the memory that they take together: when it is passed
- * the oldest closed epoch is pruned, its records and its journal with it.
- */
-
-import { parseJson } from '../../protocol/canonical.ts';
-import { verifyCheckpoint } from '../../protocol/checkpoint.ts';
+/** The epochs that are kept, the open one last, and the bound on the memory that they take together. */
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { verifyEpoch } from '../../protocol/epoch.ts';
-import { MAX_EPOCH_RECORD_BYTES } from '../../protocol/log-record.ts';
+import type { AuditMode } from '../../protocol/log-action.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { type WriteAt, writeAt } from '../store/slot-file.ts';
-import { Journal, journalNumbers, readJournal, removeJournal } from './journal.ts';
+import { EpochTree } from './epoch-tree.ts';
+import { Journal, journalNumbers, removeJournal } from './journal.ts';
 import { KeptEpoch, type KeptEpochOptions } from './kept-epoch.ts';
+import { type Pruned, pruneEpochs } from './prune.ts';
+import { replayEpoch } from './replay.ts';
 
 /** Most epochs that are kept, pruned ones included. */
 export const MAX_EPOCHS = 512;
@@ -27,9 +24,22 @@ export interface EpochsOptions {
   /** Where journals go; null when nothing outlives the process. */
   readonly folder: string | null;
   readonly limitBytes: number;
+  /** In the modes that require it, records that nobody else has never go. */
+  readonly mode: AuditMode;
   /** Told of a journal that is not kept, and of one that cannot be written. */
   readonly onFinding: (fact: string) => void;
+  /** Told of each journal of an earlier process once its records are in memory again. */
+  readonly onReplay?: (progress: ReplayProgress) => void;
   readonly write?: WriteAt;
+}
+
+export interface ReplayProgress {
+  /** Which of so many. */
+  readonly journal: number;
+  readonly journals: number;
+  readonly records: number;
+  /** Whether its process ended it in order. */
+  readonly closed: boolean;
 }
 
 export class Epochs {
@@ -41,9 +51,13 @@ export class Epochs {
   constructor(options: EpochsOptions) {
     this.#options = options;
     const { folder } = options;
-    for (const number of folder === null ? [] : journalNumbers(folder)) {
+    const numbers = folder === null ? [] : journalNumbers(folder);
+    for (const [i, number] of numbers.entries()) {
       this.#lastJournal = number;
-      this.#replay(folder!, number);
+      const epoch = this.#replay(folder!, number);
+      if (!epoch) continue;
+      const { size: records, endedInOrder: closed } = epoch;
+      options.onReplay?.({ journal: i + 1, journals: numbers.length, records, closed });
     }
   }
 
@@ -60,6 +74,10 @@ export class Epochs {
     return this.#kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get limitBytes(): number {
+    return this.#options.limitBytes;
+  }
+
   get isAlarming(): boolean {
     return this.bytes > ALARM_PART * this.#options.limitBytes;
   }
@@ -69,31 +87,29 @@ export class Epochs {
     return (this.newest?.bytes ?? 0) > EPOCH_PART * this.#options.limitBytes;
   }
 
-  /** Adds an epoch that was opened just now. */
-  add(epoch: Pick<KeptEpochOptions, 'origin' | 'statement' | 'keys'>): KeptEpoch {
-    const { engine: hasher, onFinding } = this.#options;
+  /** Adds an epoch that was opened just now, with the statement as its only record. */
+  add(opened: Pick<KeptEpochOptions, 'origin' | 'statement' | 'keys'>): KeptEpoch {
+    const { engine: hasher, logPin, onFinding } = this.#options;
+    verifyEpoch(hasher, opened.statement, logPin); // nobody could verify a head of an epoch without
     let told = '';
     const onJournalFault = (code: string) => {
       if (code !== told) onFinding(`the journal of the audit log cannot be written (${code})`);
       told = code;
     };
-    const added = new KeptEpoch({ hasher, ...epoch, journal: this.#newJournal(onJournalFault), onJournalFault });
+    const journal = this.#newJournal(onJournalFault);
+    const tree = new EpochTree(hasher, journal?.bundles ?? null);
+    const added = new KeptEpoch({ hasher, ...opened, tree, journal, onJournalFault });
+    added.append(opened.statement);
     this.#kept.push(added);
     return added;
   }
 
-  /** Prunes closed epochs, the oldest first, until the rest is within the limit; gives those that it pruned. */
-  bound(): KeptEpoch[] {
-    const pruned: KeptEpoch[] = [];
-    let excess = this.bytes - this.#options.limitBytes;
-    for (const epoch of this.#kept) {
-      const isOverMany = this.#kept.length - pruned.length > MAX_EPOCHS;
-      if (epoch.isOpen || (excess <= 0 && !isOverMany)) break;
-      if (epoch.isPruned) continue;
-      excess -= epoch.bytes;
-      epoch.prune();
-      pruned.push(epoch);
-    }
+  /** Drops what the limit asks for, in the order of prune.ts; gives what it dropped. */
+  bound(): Pruned[] {
+    const { limitBytes, mode, onFinding } = this.#options;
+    const mayLose = mode === 'best-effort' || mode === 'none';
+    const onFault = (code: string) => onFinding(`records of the audit log cannot be dropped (${code})`);
+    const pruned = pruneEpochs(this.#kept, { limitBytes, maxEpochs: MAX_EPOCHS, mayLose, onFault });
     while (this.#kept.length > MAX_EPOCHS && this.#kept[0]!.isPruned) this.#kept.shift();
     return pruned;
   }
@@ -104,11 +120,11 @@ export class Epochs {
   }
 
   #newJournal(onFault: (code: string) => void): Journal | null {
-    const { folder, engine: hasher, write = writeAt } = this.#options;
+    const { folder, write = writeAt } = this.#options;
     if (folder === null) return null;
     this.#lastJournal += 1;
     try {
-      return new Journal({ folder, number: this.#lastJournal, hasher, write });
+      return new Journal({ folder, number: this.#lastJournal, write });
     } catch (error) {
       onFault((error as NodeJS.ErrnoException).code ?? 'unknown');
       return null;
@@ -116,45 +132,17 @@ export class Epochs {
   }
 
   /** Keeps the epoch of a journal, or deletes the journal and says why. */
-  #replay(folder: string, number: number): void {
+  #replay(folder: string, number: number): KeptEpoch | null {
+    const { engine, logPin, write = writeAt } = this.#options;
     try {
-      const replayed = replay(this.#options, folder, number);
+      const replayed = replayEpoch({ engine, logPin, folder, number, write });
       if (replayed) this.#kept.push(replayed);
       else removeJournal(folder, number); // its process ended before it had a record
+      return replayed;
     } catch (thrown) {
       this.#options.onFinding(`discarded journal ${number} of the audit log: ${asProblem(thrown).detail}`);
       removeJournal(folder, number);
+      return null;
     }
   }
-}
-
-function replay({ engine, logPin }: EpochsOptions, folder: string, number: number): KeptEpoch | null {
-  const { entries, checkpoint, bytes } = readJournal(engine, folder, number);
-  const [statement, ...records] = entries;
-  if (!statement) return null;
-  const { event, keys } = verifyEpoch(engine, statement, logPin);
-  const { origin } = event.obj;
-  const journal = {
-    bytes,
-    size: entries.length,
-    follow() {},
-    head() {},
-    close() {},
-    remove: () => removeJournal(folder, number),
-  };
-  const epoch = new KeptEpoch({ hasher: engine, origin, statement, keys, journal, onJournalFault() {} });
-  for (const record of records) epoch.append(record, transferIn(record));
-  if (checkpoint) {
-    const { head, seconds } = verifyCheckpoint(engine, checkpoint, origin, keys);
-    epoch.publish({ ...head, seconds, checkpoint });
-    epoch.requireHead();
-  }
-  epoch.close();
-  return epoch;
-}
-
-/** The transfer that a record is about. */
-function transferIn(record: Uint8Array): string | undefined {
-  const { obj } = parseJson(record, MAX_EPOCH_RECORD_BYTES) as { readonly obj: { readonly x?: string } };
-  return obj.x;
 }

@@ -1,5 +1,6 @@
 /** The relay's levels as gauges: what is so at the moment of asking. */
 import { Gauge, type OpenMetricsContentType, type Registry } from 'prom-client';
+import type { LogState } from '../log/log-state.ts';
 import type { Health } from './health.ts';
 
 export interface Levels {
@@ -13,6 +14,8 @@ export interface Levels {
   readonly unrostered: number;
   /** Whether a restart would begin with an older roster than the one in force. */
   readonly rosterNotInFile: boolean;
+  /** Null while no site is configured. */
+  readonly log: LogState | null;
 }
 
 /** Gauges of one number, and what they show. */

@@ -60,11 +60,12 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   const said = settle(conduit, reader, items);
   const { did } = reader.device;
   conduit.activity.claimed(did);
+  conduit.audit.presence.claimed(did, session.sessionId);
   const lease = conduit.deliveries.claim(conduit.now(), did, toHex(session.sessionId), session.maxLeases);
   if (!lease) conduit.metrics.cover();
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const salt = lease ? conduit.audit.saltOf(lease.transferId) : [];
-  const frame = encodeControl(fillControl([epoch(conduit), given, ...salt, ...said]).fits);
+  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
+  const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
   const block = lease?.bytes ?? conduit.cover;
   return streamParts(exchange.reply, [block, frame], bodyMs(conduit), () => lease?.release());
 }

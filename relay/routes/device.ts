@@ -7,7 +7,8 @@ import { operatorKeys } from '../../protocol/roster.ts';
 import { toHex } from '../../protocol/text.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
 import { readBody } from '../http/body.ts';
-import { bearerKey } from '../members/auth.ts';
+import { registrationRecords } from '../log/site-changes.ts';
+import { bearerKey, NotAuthenticated } from '../members/auth.ts';
 import { documentFault } from '../monitor/event-log.ts';
 import { describe, json, type OpenExchange, parameter, type Route, requireType, strings } from './route.ts';
 
@@ -62,12 +63,9 @@ async function register(conduit: Conduit, exchange: OpenExchange): Promise<objec
     throw new Problem('not-available', `${entry.name} is of zone ${entry.zone} and registered in zone ${zone.name}`);
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
-  const isNew = !registry.has(registration.grant.did);
+  const before = registry.withDid(registration.grant.did)?.registration;
   const { device } = registry.register(registration);
-  if (isNew) {
-    const { did, zone } = device;
-    audit.record({ act: 'did.registered', obj: { did, zone }, res: 'success', src: { id: did, k: 'device' } });
-  }
+  for (const draft of registrationRecords(before, registration, device.zone)) audit.record(draft);
   activity.registered(device.did);
   log.info({ device: device.name, did: device.did, generation: registration.statement.generation }, 'registered');
   return {
@@ -100,7 +98,7 @@ async function proved(conduit: Conduit, { request, refuseSpent }: OpenExchange):
     }
     return registration;
   } catch (thrown) {
-    throw new Problem('not-available', `registration refused: ${documentFault(asProblem(thrown))}`);
+    throw new NotAuthenticated(`registration refused: ${documentFault(asProblem(thrown))}`);
   }
 }
 

@@ -23,7 +23,7 @@ import {
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
-/** What fits into a control frame beside epoch, transfer id and log receipt. */
+/** What fits into a control frame beside epoch, transfer id, its log receipt and record, and another one that is owed. */
 const RECEIPTS_PER_ANSWER = 7;
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {
@@ -80,7 +80,7 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
   requireType(exchange.request, OCTETS);
   const { did, zone } = exchange.member().device;
   const accepted = await receive(conduit, exchange, { did, zone });
-  const logged = await conduit.audit.receiptOf(accepted.transferId);
+  const logged = await conduit.audit.receipts.forSender(accepted.transferId);
   return sendControl(exchange.reply, 201, [
     { type: 'epoch', epochId: conduit.epoch },
     { type: 'accepted', transferId: fromHex(accepted.transferId, 16), repeated: accepted.repeated },
@@ -130,8 +130,9 @@ function accept(conduit: Conduit, sender: Member, slot: Slot, hash: string): Acc
   });
 }
 
-function admit({ deliveries, now }: Conduit, { did, zone }: From): Slot | Problem {
+function admit({ deliveries, audit, now }: Conduit, { did, zone }: From): Slot | Problem {
   try {
+    audit.requireRoom();
     return deliveries.admit(now(), did, zone);
   } catch (thrown) {
     return asProblem(thrown);

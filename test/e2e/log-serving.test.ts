@@ -3,6 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import Parser from 'rss-parser';
 import t, { type Test } from 'tap';
 import { parseAddCheckpoint, verifyAddCheckpoint } from '../../protocol/add-checkpoint.ts';
 import { equalBytes } from '../../protocol/bytes.ts';
@@ -151,6 +152,24 @@ t.test('everything else is refused alike, and records to all but auditors', asyn
   for (const query of ['limit=0', 'limit=257', 'from=300', 'from=-1']) {
     t.ok((await get(`/v2/ct/log?${query}`, as('auditor'))).body.equals(NOT_AVAILABLE), query);
   }
+});
+
+t.test('a feed library reads the feed, notes verbatim', async (t) => {
+  const { audit, plain } = await serving(t, [1, 2, 3]);
+  const parser = new Parser();
+  const { title, description, items } = await parser.parseURL(`${plain}/v2/ct/feed.xml`);
+  t.equal(title, 'Signed tree heads of relay-1');
+  t.match(description, /Audit mode: best-effort\.$/);
+  t.same(
+    items.map(({ guid, content, isoDate }) => [guid, content, Date.parse(isoDate!)]),
+    audit.epoch.heads
+      .toReversed()
+      .map(({ size, checkpoint }) => [
+        `${ORIGIN}#${size}@${SECONDS}`,
+        Buffer.from(checkpoint).toString(),
+        SECONDS * 1000,
+      ]),
+  );
 });
 
 t.test('feedparser reads the feed, notes verbatim', async (t) => {

@@ -27,6 +27,7 @@ const ITEMS: ControlItem[] = [
   { type: 'cover' },
   { type: 'logReceipt', bytes: new Uint8Array(2523).fill(7) },
   { type: 'commitSalt', transferId: new Uint8Array(16).fill(8), salt: new Uint8Array(32).fill(9) },
+  { type: 'logRecord', bytes: utf8('{"a":1}') },
   { type: 'status', transferId, state: 'unknown' },
   { type: 'problem', transferId, code: 'lease-expired' },
   { type: 'rosterPiece', version: 4, offset: 24_576, total: 30_000, bytes: coins('piece')(100) },
@@ -63,6 +64,7 @@ t.test('type numbers and lengths on the wire', async (t) => {
       [8, 0],
       [16, 2523],
       [17, 48],
+      [18, 7],
       [9, 17],
       [10, 29],
       [11, 112],
@@ -124,6 +126,7 @@ t.test('what a parser refuses', async (t) => {
     ['an inherited name as problem code', raw(10, concat(id, utf8('constructor')))],
     ['a problem code that is too long', raw(10, concat(id, utf8('usage'.repeat(100))))],
     ['a cover with bytes', raw(8, new Uint8Array(1))],
+    ['a log record that is too long', raw(18, new Uint8Array(2049))],
     ['a roster piece that is too long', raw(11, new Uint8Array(12 + MAX_ROSTER_PIECE_BYTES + 1))],
   ];
   for (const [what, changed] of cases) refuses(t, 'control-invalid', () => parseControl(changed), what);

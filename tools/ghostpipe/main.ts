@@ -59,6 +59,12 @@ export const TOOLS: readonly Tool[] = [
     load: () => import('../receiver/main.ts'),
   },
   {
+    name: 'audit',
+    link: 'ghostpipe-audit',
+    summary: "export the relay's audit log, verify it, and look into it",
+    load: () => import('../audit/main.ts'),
+  },
+  {
     name: 'evidence',
     link: 'ghostpipe-evidence',
     summary: 'look at a relay, and say which requirement of IEC 62443 is met, how, and what is open',

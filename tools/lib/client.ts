@@ -24,6 +24,11 @@ export const CLIENT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'state-dir': { type: 'string', value: 'DIR', help: 'what this device remembers (default: ~/.local/state/ghostpipe)' },
 };
 
+/** Where a client keeps what holds the relay to its word about its audit log. */
+export const LOG_RECEIPT_OPTION: Readonly<Record<string, OptionSpec>> = {
+  'log-receipts': { type: 'string', value: 'DIR', help: 'keep log receipts for ghostpipe-audit verify --receipts DIR' },
+};
+
 /** Options that make a client a service. */
 export const DAEMON_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   check: { type: 'boolean', help: 'look whether everything is there to run, say what was found, and end' },

@@ -4,6 +4,7 @@ import { canonicalBytes, type Json, parseJson } from '../../protocol/canonical.t
 import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '../../protocol/control.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
+import { MAX_TAIL_PROOF_BYTES } from '../../protocol/tail-proof.ts';
 import { toHex } from '../../protocol/text.ts';
 import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
 
@@ -12,6 +13,8 @@ const JSON_TYPE = 'application/json';
 const JSON_LIMIT = 65_536;
 /** A status or an exposition with as many devices as a roster may have. */
 const STATUS_LIMIT = 1_048_576;
+/** The longest proof of the audit log. */
+const LOG_LIMIT = MAX_TAIL_PROOF_BYTES;
 const IDLE_TIMEOUT_MS = 30_000;
 /** However short the interval, a relay under load gets this long to say something. */
 const LEAST_IDLE_TIMEOUT_MS = 5_000;
@@ -89,14 +92,12 @@ export class RelayClient {
   }
 
   async publishRoster(bytes: Uint8Array): Promise<Json> {
-    const answer = await this.#exchange({
-      method: 'POST',
-      path: '/v2/roster',
-      body: bytes,
-      type: JSON_TYPE,
-      limit: JSON_LIMIT,
-    });
-    return parseAnswer(answer);
+    return this.#post('/v2/roster', bytes, JSON_TYPE);
+  }
+
+  /** Gives the relay a checkpoint of its log with the line of an archive server. */
+  async giveCosigned(checkpoint: Uint8Array): Promise<Json> {
+    return this.#post('/v2/ct/cosigned', checkpoint, 'text/plain');
   }
 
   async revoke(document: Json): Promise<Json> {
@@ -153,6 +154,28 @@ export class RelayClient {
     return this.#json('DELETE', `/v2/inbound/${toHex(transferId)}`);
   }
 
+  /** The relay's `.tlog-proof` of the statement of a log epoch, by the SHA-256 of its origin: to be verified. */
+  async logEpoch(originHash: Uint8Array): Promise<Uint8Array> {
+    return this.#exchange({ method: 'GET', path: `/v2/ct/epochs/${toHex(originHash)}/epoch`, limit: LOG_LIMIT });
+  }
+
+  /** The relay's `.tlog-proof` of a leaf of the log `origin`: to be verified. */
+  async logProof(origin: string, index: number): Promise<Uint8Array> {
+    const path = `/v2/ct/proof?origin=${encodeURIComponent(origin)}&index=${index}`;
+    return this.#exchange({ method: 'GET', path, limit: LOG_LIMIT });
+  }
+
+  /** The relay's tail proof of a leaf of an epoch that ended, by the SHA-256 of its origin: to be verified. */
+  async logTail(originHash: Uint8Array, index: number): Promise<Uint8Array> {
+    const path = `/v2/ct/epochs/${toHex(originHash)}/tail?index=${index}`;
+    return this.#exchange({ method: 'GET', path, limit: LOG_LIMIT });
+  }
+
+  /** What a call of the audit log answers to `path`, at most `limit` bytes: to be verified. */
+  async logCall(path: string, limit: number): Promise<Uint8Array> {
+    return this.#exchange({ method: 'GET', path, limit });
+  }
+
   async health(): Promise<Json> {
     return this.#json('GET', '/health');
   }
@@ -173,6 +196,10 @@ export class RelayClient {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  async #post(path: string, body: Uint8Array, type: string): Promise<Json> {
+    return parseAnswer(await this.#exchange({ method: 'POST', path, body, type, limit: JSON_LIMIT }));
   }
 
   async #json(method: Request['method'], path: string, body?: object): Promise<Json> {

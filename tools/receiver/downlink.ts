@@ -4,6 +4,7 @@
  */
 import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
+import type { LogReceipts } from '../lib/log-receipts.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
@@ -14,6 +15,8 @@ export interface DownlinkOptions {
   readonly relay: RelayClient;
   readonly membership: Membership;
   readonly intake: Intake;
+  /** Null when none are kept. */
+  readonly logReceipts: LogReceipts | null;
   /** DIDs of the senders whose routes lead here, by the roster of the moment. */
   readonly senders: () => Iterable<string>;
   /** A random session id. */
@@ -65,6 +68,7 @@ export class Downlink {
     return this.#guarded(async () => {
       await this.#renewal.slot();
       while (!signal.aborted && !this.#options.isDone() && (await this.#claim())) this.#options.onPause(null);
+      await this.#options.logReceipts?.look();
     });
   }
 
@@ -87,6 +91,7 @@ export class Downlink {
     }
     const lease = itemOf(items, 'lease');
     if (!lease) throw new Problem('relay-answer-invalid', 'a claim was answered by neither a lease nor a cover');
+    this.#options.logReceipts?.take(items, () => lease.blockSha256);
     this.#pending.push(...(await intake.take(block, lease).catch(getAgain)));
     return true;
   }

@@ -4,12 +4,14 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { sendersTo } from '../../protocol/roster.ts';
 import { clientChecks, runChecks } from '../lib/check.ts';
-import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, openClient } from '../lib/client.ts';
+import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, LOG_RECEIPT_OPTION, openClient } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
 import { Daemon } from '../lib/daemon.ts';
 import { removeTemporaries } from '../lib/files.ts';
 import { lockFolder } from '../lib/folder-lock.ts';
 import { joinSite } from '../lib/join.ts';
+import { LogReceiptFiles } from '../lib/log-receipt-files.ts';
+import { LogReceipts } from '../lib/log-receipts.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
 import { listenForStop, type Stop } from '../lib/stop.ts';
@@ -33,6 +35,7 @@ const SPEC: CommandSpec = {
       value: 'DIR',
       help: 'keep refused blocks and files in DIR, the newest 16 (default: only what is known of them)',
     },
+    ...LOG_RECEIPT_OPTION,
     ...DAEMON_OPTIONS,
     ...CLIENT_OPTIONS,
   },
@@ -109,9 +112,11 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       return !stop.asked.aborted;
     },
   });
+  const logReceipts = openLogReceipts(args, client, notices);
   const downlink = new Downlink({
     ...client,
     intake,
+    logReceipts,
     senders: () => senders(client),
     newSessionId: () => client.engine.random(16),
     blockBytes: profile.blockSize,
@@ -154,8 +159,23 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       incompleteFiles,
       covers: downlink.covers,
       failedSlots: downlink.failedSlots,
+      ...logReceipts?.counters,
     });
   }
+}
+
+/** Log receipts are for who keeps them: the sender of a block looks after them anyway. */
+function openLogReceipts(args: Arguments, client: Client, notices: Notices): LogReceipts | null {
+  const folder = args.text('log-receipts');
+  if (folder === undefined) return null;
+  return new LogReceipts({
+    ...client,
+    logPin: () => client.profile.logPin,
+    files: new LogReceiptFiles(folder),
+    sender: null,
+    now: monotonicClock.now,
+    onProblem: (problem) => notices.problem(problem),
+  });
 }
 
 /** Joins the site, however long the relay is away; false when it was asked to stop meanwhile. */

@@ -14,6 +14,7 @@ import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts'
 import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Directory } from '../lib/directory.ts';
+import type { LogReceipts } from '../lib/log-receipts.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
@@ -34,6 +35,7 @@ export interface UplinkOptions {
   readonly admission: Admission;
   readonly outbox: Outbox;
   readonly sealer: Sealer;
+  readonly logReceipts: LogReceipts;
   readonly streamId: Uint8Array;
   readonly run: Uint8Array;
   /** DIDs of the receivers of the route. */
@@ -114,6 +116,7 @@ export class Uplink {
         throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
       await this.#exchange();
       outbox.settle();
+      await this.#options.logReceipts.look();
       return null;
     } catch (thrown) {
       const problem = asProblem(thrown);
@@ -125,7 +128,7 @@ export class Uplink {
   }
 
   async #exchange(): Promise<void> {
-    const { relay, outbox, sealer, clock, ttlSeconds } = this.#options;
+    const { relay, outbox, sealer, clock, ttlSeconds, logReceipts, engine } = this.#options;
     if (this.#pending && !sealer.isCurrent(this.#pending.block)) this.#giveUp(this.#pending.block);
     this.#pending ??= this.#sealNext();
     const { batch, block } = this.#pending;
@@ -134,6 +137,7 @@ export class Uplink {
       throw thrown;
     });
     this.#pending = null;
+    logReceipts.take(items, () => engine.sha256(block.bytes));
     this.answeredMs = clock.now();
     this.counters.blocks += 1;
     if (batch.type === 'idle') this.counters.idleBlocks += 1;

@@ -41,8 +41,8 @@ export const ACCESS_CHECKS: readonly RunCheck[] = [
         mutations: [
           {
             file: 'relay/http/listener.ts',
-            find: '      member();\n      return route.handle',
-            replace: '      return route.handle',
+            find: 'audit?.presence.proved(member().device.did, zone.name);',
+            replace: '',
           },
         ],
       },

@@ -36,6 +36,7 @@ export const CALL_FORMS: Readonly<Record<Call, CallForm>> = {
   'ct-sth-history': { method: 'GET', path: '/v2/ct/sth/history', allowed: 'anyone' },
   'ct-proof': { method: 'GET', path: '/v2/ct/proof?index=0', allowed: 'anyone' },
   'ct-consistency': { method: 'GET', path: '/v2/ct/consistency?from=0', allowed: 'anyone' },
+  'ct-cosigned': { method: 'POST', path: '/v2/ct/cosigned', allowed: 'anyone' },
   'ct-log': { method: 'GET', path: '/v2/ct/log', allowed: 'audit' },
   'ct-feed': { method: 'GET', path: '/v2/ct/feed.xml', allowed: 'anyone' },
 };
