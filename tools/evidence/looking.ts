@@ -32,7 +32,6 @@ export type Looked = Pick<
 /** What a check said of the clean scene and of its sabotages. */
 export interface CheckOutcome {
   readonly check: Check;
-  /** Null when only sabotages were asked for. */
   readonly clean: Looked;
   /** By the name of the sabotage. */
   readonly sabotaged: ReadonlyMap<string, Looked>;

@@ -1,5 +1,5 @@
 /** What each kind of policy file may hold. A verdict stands in none of them: verdicts are computed. */
-import { check, integer, list, type Of, object, oneOf, text } from '../../../protocol/shape.ts';
+import { integer, list, type Of, object, oneOf, text } from '../../../protocol/shape.ts';
 
 export const LAYERS = ['build', 'run', 'log'] as const;
 export type Layer = (typeof LAYERS)[number];
@@ -95,13 +95,3 @@ const row = object({ id: words, topic: words, items: list(itemId, 0, 16, String)
 /** One line of another list, and the items that answer to it. */
 export type MappingRow = Of<typeof row>;
 export const mappingFile = object({ rows: list(row, 1, 64, ({ id }) => id) });
-
-/** Whether `value` is a name as the files of the policy use them. */
-export function isName(value: string): boolean {
-  try {
-    check(name, value);
-    return true;
-  } catch {
-    return false;
-  }
-}
