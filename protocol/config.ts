@@ -74,7 +74,10 @@ const body = object(
     licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
     site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
     store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
-    audit: object({}, { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536) }),
+    audit: object(
+      {},
+      { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536), stick: object({ path }) },
+    ),
     limits: object(
       {},
       {
@@ -111,9 +114,11 @@ export interface RelayConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly store: StoreConfig;
   readonly audit: {
-    readonly mode: 'best-effort' | 'none';
+    readonly mode: 'required' | 'best-effort' | 'none';
     /** What the log may take of memory, its journal included. */
     readonly ramMiB: number;
+    /** An existing folder on a stick that keeps the log beyond a power cut; null for none. */
+    readonly stick: { readonly path: string } | null;
   };
   readonly limits: {
     readonly maxTtlSeconds: number;
@@ -154,7 +159,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
     site: written.site ?? null,
     listeners: written.listeners,
     store,
-    audit: auditOf(written.audit),
+    audit: auditOf(written),
     limits: {
       maxTtlSeconds: 86_400,
       leaseSeconds: 60,
@@ -173,15 +178,17 @@ export function parseRelayConfig(value: unknown): RelayConfig {
   return config;
 }
 
-function auditOf({ mode = 'best-effort', ramMiB = 256 }: Partial<NonNullable<Written['audit']>> = {}) {
-  if (mode === 'required') {
-    throw new Problem(
-      'schema-invalid',
-      'mode: required needs a stick, which this version does not write',
-      'audit.mode',
-    );
+function auditOf({ audit = {}, seedFile }: Written): RelayConfig['audit'] {
+  const { mode = 'best-effort', ramMiB = 256, stick = null } = audit;
+  if (mode === 'required' && !stick) {
+    throw new Problem('schema-invalid', 'mode: required needs a stick', 'audit.mode');
   }
-  return { mode, ramMiB };
+  if (mode === 'none' && stick) throw new Problem('schema-invalid', 'mode: none writes to no stick', 'audit.stick');
+  if (stick && seedFile === undefined) {
+    const fact = 'a stick needs a seedFile: without it each start has a new log key, to which the stick is foreign';
+    throw new Problem('schema-invalid', fact, 'audit.stick');
+  }
+  return { mode, ramMiB, stick };
 }
 
 function storeOf({ kind = 'slab', slots = 64, path }: Partial<NonNullable<Written['store']>> = {}): StoreConfig {

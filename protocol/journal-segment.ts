@@ -2,7 +2,7 @@
  * A segment of the journal on the stick: a file of fixed size that is written from its start again and again, each time
  * under a new random id. A header, then frames, each of which continues a hash chain that begins with the header:
  *
- *     header   "GPJ1" | segmentId 16 | number u64 | length u8 | origin | zeros, 512 bytes in all
+ *     header   "GPJ1" | segmentId 16 | length u8 | origin | zeros, 512 bytes in all
  *     frame    kind u8 | length u32 | index u64 | chain 32 | payload
  *
  * A commit is a frame by which both epoch keys sign the number of records and the chain so far. Only what a commit
@@ -35,8 +35,6 @@ const MAX_CANDIDATES = 1024;
 export interface SegmentHeader {
   /** 16 random bytes, new each time that the file is written from its start. */
   readonly segmentId: Uint8Array;
-  /** Order of the segments of one epoch, from 1 on. */
-  readonly number: number;
   /** Origin of the epoch. */
   readonly origin: string;
 }
@@ -71,10 +69,10 @@ export type CommitSigners = Readonly<Record<Exclude<SignatureAlgorithm, 'ml-dsa-
 export type CommitKeys = Readonly<Record<keyof CommitSigners, Uint8Array>>;
 
 /** The header as it stands in the file; the origin has 1 to 255 bytes. */
-export function encodeSegmentHeader({ segmentId, number, origin }: SegmentHeader): Uint8Array {
+export function encodeSegmentHeader({ segmentId, origin }: SegmentHeader): Uint8Array {
   const name = utf8(origin);
   const out = new Uint8Array(SEGMENT_HEADER_BYTES);
-  new ByteWriter(out).bytes(MAGIC).bytes(segmentId).u64(number).u8(name.length).bytes(name);
+  new ByteWriter(out).bytes(MAGIC).bytes(segmentId).u8(name.length).bytes(name);
   return out;
 }
 
@@ -190,10 +188,9 @@ function parseHeader(bytes: Uint8Array): SegmentHeader {
   const reader = new ByteReader(bytes.subarray(0, SEGMENT_HEADER_BYTES), 'file-invalid');
   if (!equalBytes(reader.bytes(4), MAGIC)) throw new Problem('file-invalid', 'the segment does not start with "GPJ1"');
   const segmentId = reader.bytes(ID_BYTES);
-  const number = reader.u64();
   const origin = new TextDecoder().decode(reader.bytes(reader.u8()));
   if (!isKeyName(origin)) throw new Problem('file-invalid', 'the segment does not name the origin of an epoch');
-  const header = { segmentId, number, origin };
+  const header = { segmentId, origin };
   if (!equalBytes(encodeSegmentHeader(header), bytes.subarray(0, SEGMENT_HEADER_BYTES))) {
     throw new Problem('file-invalid', 'the header of the segment is not as it is written');
   }

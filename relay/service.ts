@@ -165,7 +165,7 @@ async function makeConduit(
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
-  const audit = openAudit(config, { engine, identity, version, now, startedMs, log });
+  const audit = await openAudit(config, { engine, identity, version, now, startedMs, log });
   const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const activity = new Activity(now);
   const deliveries = new Deliveries(
@@ -256,6 +256,7 @@ function levelsOf(health: Health, conduit: Conduit | null): Levels {
     rosterDevices: roster?.current.devices.length ?? 0,
     unrostered: roster?.unrostered ?? 0,
     rosterNotInFile: roster?.publishedSinceStart ?? false,
+    unarchived: conduit?.audit.unarchived ?? 0,
   };
 }
 

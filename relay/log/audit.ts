@@ -7,7 +7,7 @@ import type { ControlItem } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { digestOf } from '../../protocol/identity.ts';
 import { blockCommitment, type LogSource } from '../../protocol/log-record.ts';
-import { asProblem, PROBLEMS, type ProblemCode } from '../../protocol/problem.ts';
+import { asProblem, PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { streamId } from '../../protocol/stream.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
 import type { DeliveryEvent } from '../store/event.ts';
@@ -16,10 +16,12 @@ import type { Epochs } from './epochs.ts';
 import type { LogView } from './log-view.ts';
 import { type Draft, HEAD_MS, type Recorded, type Sequencer } from './sequencer.ts';
 import type { Signer } from './signer.ts';
+import type { Stick } from './stick.ts';
 
 /** A head covers a record within this. */
 const WITHIN_SECONDS = 60;
 const MINUTE_MS = 60_000;
+const TICK_MS = 250;
 /** Most kinds of refusal in one minute; what is beyond them is in the metrics only. */
 const MAX_COUNTS = 1024;
 /** A head that is later than this shows. */
@@ -30,6 +32,8 @@ export interface AuditOptions {
   readonly sequencer: Sequencer;
   readonly signer: Signer;
   readonly epochs: Epochs;
+  /** Null when the log is kept in memory only. */
+  readonly stick: Stick | null;
   /** Name of the relay. */
   readonly name: string;
   /** Monotonic milliseconds. */
@@ -114,8 +118,25 @@ export class Audit {
     }
   }
 
-  /** For the answer to a submit: the log receipt and the salt; nothing when there is none, which no sender may need. */
+  /** Refuses `audit-unavailable` while nothing new may be taken in. */
+  refuseUnkept(): void {
+    if (this.view.mode === 'required-degraded') throw new Problem('audit-unavailable', this.view.alarm!);
+  }
+
+  /** Waits until what was recorded so far is as safe as the mode promises, and says how safe that is, for an answer. */
+  async settled(): Promise<string> {
+    const kept = (await this.#options.stick?.settled()) ?? 'ram';
+    const { degradedSince } = this.#options.stick ?? {};
+    return kept === 'ram' && degradedSince ? `ram; degraded since ${degradedSince}` : kept;
+  }
+
+  /**
+   * For the answer to a submit, once its record is as safe as the mode promises: the log receipt and the salt; nothing
+   * when there is none, which no sender may need. Refuses as `refuseUnkept`; the block is kept, and asking again helps.
+   */
   async receiptOf(transferId: string): Promise<ControlItem[]> {
+    await this.settled();
+    this.refuseUnkept();
     const committed = this.#committed.get(transferId);
     if (!committed) return [];
     const { engine, signer } = this.#options;
@@ -144,20 +165,28 @@ export class Audit {
 
   /** Time passes: heads and counts that are due. Called several times a second. */
   tick(): void {
-    const { sequencer, now } = this.#options;
+    const { sequencer, stick, now } = this.#options;
     sequencer.tick();
+    stick?.tick();
     if (now() - this.#countedSinceMs >= MINUTE_MS) this.#tellCounts();
   }
 
   /** What an operator should mend. */
   get notices(): string[] {
-    const { sequencer, epochs } = this.#options;
+    const { sequencer, epochs, stick } = this.#options;
+    const alarm = stick?.alarm;
     const unwritten = epochs.newest?.unwritten ?? 0;
     return [
+      ...(alarm && this.view.mode === 'best-effort' ? [`audit log: ${alarm}`] : []),
       ...(sequencer.lateMs > LATE_MS ? ['the audit log has had no new head for over a minute'] : []),
       ...(unwritten > 0 ? [`${unwritten} records of the audit log are not in its journal`] : []),
       ...(epochs.isAlarming ? ['the audit log uses over 80 % of audit.ramMiB: the oldest epochs will be dropped'] : []),
     ];
+  }
+
+  /** Records that are on no stick although there should be one. */
+  get unarchived(): number {
+    return this.#options.stick?.unarchived ?? 0;
   }
 
   /** What the status shows of the log. */
@@ -165,7 +194,9 @@ export class Audit {
     const heads = this.view.epochs.flatMap((epoch) => epoch.heads);
     const last = heads.at(-1);
     const signed = last ? `${last.size} records, signed ${new Date(last.seconds * 1000).toISOString()}` : 'none yet';
+    const { stick } = this.#options;
     return [
+      ...(stick ? [{ name: 'Audit stick', value: `${stick.state}, ${stick.freeMiB} MiB free` }] : []),
       { name: 'Audit log', value: `mode ${this.view.mode}, time not vouched for` },
       { name: 'Newest head', value: signed },
     ];
@@ -173,10 +204,13 @@ export class Audit {
 
   /** Ends the log in order, with a last head. */
   async close(): Promise<void> {
-    const { sequencer, signer, epochs } = this.#options;
+    const { sequencer, signer, epochs, stick } = this.#options;
+    const ticking = setInterval(() => stick?.tick(), TICK_MS); // nobody else does any more
     this.#tellCounts();
     this.did('shutdown', { reason: 'signal' });
     await sequencer.close();
+    await stick?.close();
+    clearInterval(ticking);
     await signer.close();
     epochs.close();
   }

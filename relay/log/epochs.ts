@@ -7,6 +7,7 @@ import { parseJson } from '../../protocol/canonical.ts';
 import { verifyCheckpoint } from '../../protocol/checkpoint.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { verifyEpoch } from '../../protocol/epoch.ts';
+import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
 import { MAX_EPOCH_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { type WriteAt, writeAt } from '../store/slot-file.ts';
@@ -36,6 +37,8 @@ export class Epochs {
   readonly #options: EpochsOptions;
   readonly #kept: KeptEpoch[] = [];
   #lastJournal = 0;
+  /** What was found of an epoch that is not kept. */
+  #before: PreviousEpoch | null = null;
 
   /** Begins with the epochs of earlier processes, all of them closed. */
   constructor(options: EpochsOptions) {
@@ -49,6 +52,11 @@ export class Epochs {
 
   get kept(): readonly KeptEpoch[] {
     return this.#kept;
+  }
+
+  /** What the next epoch says of the one before. */
+  get previous(): PreviousEpoch {
+    return this.#before ?? this.newest?.asPrevious() ?? { source: 'none' };
   }
 
   get newest(): KeptEpoch | undefined {
@@ -79,17 +87,28 @@ export class Epochs {
     };
     const added = new KeptEpoch({ hasher, ...epoch, journal: this.#newJournal(onJournalFault), onJournalFault });
     this.#kept.push(added);
+    this.#before = null;
     return added;
   }
 
-  /** Prunes closed epochs, the oldest first, until the rest is within the limit; gives those that it pruned. */
-  bound(): KeptEpoch[] {
+  /**
+   * Takes what a stick had, the oldest first: epochs that were before all those that are kept. `before` is said of the
+   * last one instead of what the newest says of itself: it may be damaged and not among them.
+   */
+  recall(epochs: readonly KeptEpoch[], before: PreviousEpoch | null): void {
+    const known = new Set(this.#kept.map(({ origin }) => origin));
+    this.#kept.unshift(...epochs.filter(({ origin }) => !known.has(origin)));
+    this.#before = before;
+  }
+
+  /** Prunes closed epochs that may be, the oldest first, until the rest is within the limit; gives those that it pruned. */
+  bound(mayPrune: (epoch: KeptEpoch) => boolean): KeptEpoch[] {
     const pruned: KeptEpoch[] = [];
     let excess = this.bytes - this.#options.limitBytes;
     for (const epoch of this.#kept) {
       const isOverMany = this.#kept.length - pruned.length > MAX_EPOCHS;
       if (epoch.isOpen || (excess <= 0 && !isOverMany)) break;
-      if (epoch.isPruned) continue;
+      if (epoch.isPruned || !mayPrune(epoch)) continue;
       excess -= epoch.bytes;
       epoch.prune();
       pruned.push(epoch);
@@ -130,7 +149,7 @@ export class Epochs {
 
 function replay({ engine, logPin }: EpochsOptions, folder: string, number: number): KeptEpoch | null {
   const { entries, checkpoint, bytes } = readJournal(engine, folder, number);
-  const [statement, ...records] = entries;
+  const [statement] = entries;
   if (!statement) return null;
   const { event, keys } = verifyEpoch(engine, statement, logPin);
   const { origin } = event.obj;
@@ -142,11 +161,28 @@ function replay({ engine, logPin }: EpochsOptions, folder: string, number: numbe
     close() {},
     remove: () => removeJournal(folder, number),
   };
-  const epoch = new KeptEpoch({ hasher: engine, origin, statement, keys, journal, onJournalFault() {} });
+  return replayedEpoch(engine, { entries, origin, keys, checkpoint, journal, source: 'tmpfs' });
+}
+
+export interface Replayed extends Pick<KeptEpochOptions, 'origin' | 'keys'> {
+  /** The statement first. */
+  readonly entries: readonly Uint8Array[];
+  /** The newest head, if one was signed. */
+  readonly checkpoint: Uint8Array | null;
+  readonly journal?: KeptEpochOptions['journal'];
+  readonly source: 'tmpfs' | 'stick';
+}
+
+/** An epoch of an earlier process, closed; refuses what is not the tree of its head. */
+export function replayedEpoch(engine: Engine, replayed: Replayed): KeptEpoch {
+  const { entries, origin, keys, checkpoint, journal = null, source } = replayed;
+  const [statement, ...records] = entries as [Uint8Array, ...Uint8Array[]];
+  const epoch = new KeptEpoch({ hasher: engine, origin, statement, keys, journal, onJournalFault() {}, source });
   for (const record of records) epoch.append(record, transferIn(record));
   if (checkpoint) {
     const { head, seconds } = verifyCheckpoint(engine, checkpoint, origin, keys);
-    epoch.publish({ ...head, seconds, checkpoint });
+    epoch.take({ ...head, seconds, checkpoint });
+    epoch.publish(epoch.signed!);
     epoch.requireHead();
   }
   epoch.close();

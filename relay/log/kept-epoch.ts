@@ -22,6 +22,8 @@ export interface KeptEpochOptions {
   readonly journal: Pick<Journal, 'follow' | 'head' | 'remove' | 'close' | 'bytes' | 'size'> | null;
   /** Told when the journal cannot be written. */
   readonly onJournalFault: (code: string) => void;
+  /** Where it was found, if another process began it. */
+  readonly source?: 'tmpfs' | 'stick';
 }
 
 /** What was asked of the signer last. */
@@ -39,6 +41,7 @@ export class KeptEpoch implements EpochView {
   /** Null once it was pruned. */
   #tree: EpochTree | null;
   #heads: readonly PublishedHead[] = [];
+  #signed: PublishedHead | null = null;
   #asked: Asked;
   #tail: Tail | null = null;
 
@@ -66,6 +69,16 @@ export class KeptEpoch implements EpochView {
 
   get tail(): Tail | null {
     return this.#tail;
+  }
+
+  /** The newest head that was signed, published or not. */
+  get signed(): PublishedHead | null {
+    return this.#signed;
+  }
+
+  /** Null once it was pruned. */
+  get tree(): EpochTree | null {
+    return this.#tree;
   }
 
   get isPruned(): boolean {
@@ -109,9 +122,14 @@ export class KeptEpoch implements EpochView {
     return { origin: this.origin, proof, ...this.#asked };
   }
 
-  /** Takes a head that was signed. */
-  publish(head: PublishedHead): void {
+  /** Takes a head that was signed, to be published when all that it covers is as safe as the mode promises. */
+  take(head: PublishedHead): void {
+    this.#signed = head;
     this.#tellJournal((journal) => journal.head(head.checkpoint));
+  }
+
+  /** Publishes a head that was taken. */
+  publish(head: PublishedHead): void {
     this.#heads = this.#tree ? withHead(this.#heads, head) : [head];
   }
 
@@ -121,15 +139,15 @@ export class KeptEpoch implements EpochView {
   }
 
   /** What the next epoch says of this one, which is closed. */
-  asPrevious(): PreviousEpoch {
-    const signed = this.#heads.at(-1);
+  asPrevious(): Exclude<PreviousEpoch, { source: 'none' }> {
+    const signed = this.#signed;
     return {
       origin: this.origin,
       lastSignedSize: signed?.size ?? 0,
       lastSignedRoot: toBase64Url(signed?.root ?? this.#options.hasher.sha256()),
       tailSize: this.#tail!.size,
       tailRoot: toBase64Url(this.#tail!.root),
-      source: 'tmpfs',
+      source: this.#options.source ?? 'tmpfs',
     };
   }
 
@@ -147,7 +165,7 @@ export class KeptEpoch implements EpochView {
 
   /** Refuses `proof-invalid` unless the newest head is one of this tree: a replayed journal may be damaged. */
   requireHead(): void {
-    const head = this.#heads.at(-1)!;
+    const head = this.#signed!;
     const whole = head.size <= this.#tree!.size;
     if (whole && equalBytes(rootOf(this.#options.hasher, this.#tree!.reader(head.size), head.size), head.root)) return;
     throw new Problem('proof-invalid', `${this.#tree!.size} records do not have the head of size ${head.size}`);

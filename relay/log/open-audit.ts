@@ -9,8 +9,10 @@ import type { Log } from '../monitor/event-log.ts';
 import type { Version } from '../version.ts';
 import { Audit } from './audit.ts';
 import { Epochs } from './epochs.ts';
+import { openStick } from './open-stick.ts';
 import { Sequencer } from './sequencer.ts';
 import { SignerThread } from './signer-thread.ts';
+import { folderDisk } from './stick-disk.ts';
 
 const MIB = 2 ** 20;
 
@@ -26,9 +28,9 @@ export interface OpenAuditOptions {
 }
 
 /** Opens the log. Nobody else may use the store's folder. */
-export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit {
+export async function openAudit(config: RelayConfig, options: OpenAuditOptions): Promise<Audit> {
   const { engine, identity, version, now, startedMs, log } = options;
-  const { mode, ramMiB } = config.audit;
+  const { mode, ramMiB, stick: onStick } = config.audit;
   const { name, store, licenceKey } = config;
   const tell = (fact: string): void => log.warn({ fact }, 'audit');
   const signer = new SignerThread(identity.logSeed);
@@ -39,16 +41,33 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
     limitBytes: ramMiB * MIB,
     onFinding: tell,
   });
+  const wall = () => Date.now();
+  const { logPin } = identity;
+  const isRequired = mode === 'required';
+  const opened =
+    onStick &&
+    (await openStick({
+      engine,
+      disk: folderDisk(onStick.path),
+      epochs,
+      signer,
+      isRequired,
+      logPin,
+      name,
+      now,
+      wall,
+      onFinding: tell,
+    }));
   const salt = engine.random(32);
   const salted = (bytes: Uint8Array): string => toBase64Url(engine.sha256(salt, bytes));
   const loaded = { hash: salted(canonicalBytes({ ...config, licenceKey: null })), version: 0 };
   const opening = { boot: 'unknown', config: loaded, software: version.version } as const;
-  const wall = () => Date.now();
   const sequencer = new Sequencer({
     engine,
     signer,
     epochs,
     mode,
+    ...(opened && { archive: opened.stick }),
     name,
     opening,
     now,
@@ -56,7 +75,7 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
     wall,
     onFault: tell,
   });
-  const audit = new Audit({ engine, sequencer, signer, epochs, name, now });
+  const audit = new Audit({ engine, sequencer, signer, epochs, stick: opened?.stick ?? null, name, now });
   audit.did('boot', { reason: 'unknown' });
   audit.did('config.loaded', loaded);
   if (licenceKey !== null)
@@ -66,5 +85,9 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
       res: 'success',
       src: { id: config.site!.operatorKeyHash, k: 'operator' },
     });
+  const src = { id: name, k: 'relay' } as const;
+  for (const obj of opened?.lost ?? []) audit.record({ act: 'log.lost', obj, res: 'failure', src });
+  if (opened) await opened.stick.begin((draft) => void audit.record(draft));
+  else audit.record({ act: 'log.mode', obj: { mode }, res: 'success', src });
   return audit;
 }

@@ -9,10 +9,11 @@ import type { Action, AuditMode } from '../../protocol/log-action.ts';
 import { encodeLogRecord, LOG_NONCE_BYTES, type LogEvent } from '../../protocol/log-record.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { toBase64Url, toHex } from '../../protocol/text.ts';
+import type { Archive } from './archive.ts';
 import type { Epochs } from './epochs.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
 import { LogTime } from './log-time.ts';
-import type { EpochView, LogView } from './log-view.ts';
+import type { EpochView, LogView, PublishedHead } from './log-view.ts';
 import type { Signer } from './signer.ts';
 
 /** From head to head. */
@@ -41,6 +42,8 @@ export interface SequencerOptions {
   readonly signer: Signer;
   readonly epochs: Epochs;
   readonly mode: AuditMode;
+  /** Where records go beside memory, if anywhere; its mode is the log's. */
+  readonly archive?: Archive;
   /** Name of the relay. */
   readonly name: string;
   readonly opening: Pick<EpochOpening, 'boot' | 'config' | 'software'>;
@@ -57,7 +60,6 @@ export interface SequencerOptions {
 }
 
 export class Sequencer implements LogView {
-  readonly mode: AuditMode;
   readonly #options: SequencerOptions;
   readonly #headMs: number;
   #time: LogTime;
@@ -69,15 +71,22 @@ export class Sequencer implements LogView {
 
   /** Opens an epoch after the newest that is kept, and asks for its first head. */
   constructor(options: SequencerOptions) {
-    const { mode, now, headMs = HEAD_MS } = options;
+    const { now, headMs = HEAD_MS } = options;
     this.#options = options;
-    this.mode = mode;
     this.#headMs = headMs;
     this.#time = this.#newTime();
     this.#epoch = this.#open();
     this.#nextHeadMs = now() + headMs;
     this.#bound();
     this.#askHead(this.#epoch);
+  }
+
+  get mode(): AuditMode {
+    return this.#options.archive?.mode ?? this.#options.mode;
+  }
+
+  get alarm(): string | null {
+    return this.#options.archive?.alarm ?? null;
   }
 
   get epochs(): readonly EpochView[] {
@@ -130,6 +139,7 @@ export class Sequencer implements LogView {
     const transferId = 'x' in draft.obj ? draft.obj.x : undefined;
     try {
       const leaf = this.#epoch.append(encodeLogRecord(event), transferId);
+      this.#options.archive?.wake();
       return { origin: this.#epoch.origin, index, leaf, timeMs };
     } catch (thrown) {
       if (asProblem(thrown).code !== 'log-tile-invalid') throw thrown;
@@ -151,7 +161,7 @@ export class Sequencer implements LogView {
   #open(): KeptEpoch {
     const { engine, signer, epochs, name, opening } = this.#options;
     const origin = `${name}/audit/${toHex(engine.random(16))}`;
-    const prev = epochs.newest?.asPrevious() ?? ({ source: 'none' } as const);
+    const prev = epochs.previous;
     const event: EpochEvent = { ...this.#common(this.#time.ms), src: this.#self, obj: { ...opening, origin, prev } };
     return epochs.add({ origin, ...signer.open(event) });
   }
@@ -178,9 +188,13 @@ export class Sequencer implements LogView {
 
   /** Keeps within the memory limit, and records what that costs. */
   #bound(): void {
-    for (const { origin, size } of this.#options.epochs.bound()) {
+    const { archive, epochs, mode } = this.#options;
+    const isSafe = (origin: string): boolean => archive?.has(origin) ?? false;
+    for (const { origin, size } of epochs.bound((epoch) => mode !== 'required' || isSafe(epoch.origin))) {
       const common = { src: this.#self } as const;
-      this.#append({ ...common, act: 'prune', obj: { basis: 'closed', below: size, origin }, res: 'success' });
+      const basis = isSafe(origin) ? 'stick' : 'closed';
+      this.#append({ ...common, act: 'prune', obj: { basis, below: size, origin }, res: 'success' });
+      if (basis === 'stick') continue;
       this.#append({ ...common, act: 'log.lost', obj: { from: 0, below: size, origin }, res: 'failure' });
     }
   }
@@ -196,13 +210,21 @@ export class Sequencer implements LogView {
     }
     const { size, root, seconds } = request;
     const signed = this.#options.signer.head(request).then(
-      (checkpoint) => epoch.publish({ size, root, seconds, checkpoint }),
+      (checkpoint) => this.#take(epoch, { size, root, seconds, checkpoint }),
       (thrown) => {
         if (asProblem(thrown).code === 'proof-invalid') this.#fail(epoch, thrown);
         else this.#options.onFault(`no head of the audit log was signed: ${asProblem(thrown).detail}`);
       },
     );
     this.#signing = Promise.all([this.#signing, signed]).then(() => {});
+  }
+
+  /** Publishes a head once all that it covers, and itself, is where the mode promises it to be. */
+  async #take(epoch: KeptEpoch, head: PublishedHead): Promise<void> {
+    epoch.take(head);
+    this.#options.archive?.wake();
+    await this.#options.archive?.settled();
+    epoch.publish(head);
   }
 
   /** The tree of an epoch is not what was signed, or recorded: it ends, and the next one says so. */

@@ -130,8 +130,9 @@ function accept(conduit: Conduit, sender: Member, slot: Slot, hash: string): Acc
   });
 }
 
-function admit({ deliveries, now }: Conduit, { did, zone }: From): Slot | Problem {
+function admit({ audit, deliveries, now }: Conduit, { did, zone }: From): Slot | Problem {
   try {
+    audit.refuseUnkept();
     return deliveries.admit(now(), did, zone);
   } catch (thrown) {
     return asProblem(thrown);

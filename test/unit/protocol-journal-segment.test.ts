@@ -42,10 +42,9 @@ t.test('the layout, a chain and signatures that another program can check', asyn
     Buffer.concat([
       Buffer.from('GPJ1'),
       seed('segment').subarray(0, 16),
-      Buffer.from('0000000000000003', 'hex'),
       Buffer.of(name.length),
       name,
-      Buffer.alloc(SEGMENT_HEADER_BYTES - 29 - name.length),
+      Buffer.alloc(SEGMENT_HEADER_BYTES - 21 - name.length),
     ]),
   );
   const head = Buffer.from('01000000070000000000000007', 'hex');
@@ -61,7 +60,7 @@ t.test('the layout, a chain and signatures that another program can check', asyn
 
 t.test('what was written is read, up to the newest commit that both keys signed', async (t) => {
   const segment = parseSegment(engine, concat(bytes, new Uint8Array(500)));
-  t.match(segment.header, { number: 3, origin: ORIGIN });
+  t.match(segment.header, { origin: ORIGIN });
   t.equal(segment.end, bytes.length);
   t.same(segment.items, items);
   t.same(committed(engine, keys, segment), { items, below: 9 });
@@ -123,12 +122,12 @@ t.test('frames that cannot be end the reading, headers that cannot be are refuse
   refuses(t, 'file-invalid', () => parseSegment(engine, bytes.subarray(0, SEGMENT_HEADER_BYTES - 1)));
   refuses(t, 'file-invalid', () => parseSegment(engine, flipped(bytes, 0)));
   refuses(t, 'file-invalid', () => parseSegment(engine, flipped(bytes, SEGMENT_HEADER_BYTES - 1)));
-  refuses(t, 'file-invalid', () => parseSegment(engine, patched(bytes, 28, 0)));
-  refuses(t, 'file-invalid', () => parseSegment(engine, patched(bytes, 29, 0xff)));
+  refuses(t, 'file-invalid', () => parseSegment(engine, patched(bytes, 20, 0)));
+  refuses(t, 'file-invalid', () => parseSegment(engine, patched(bytes, 21, 0xff)));
 });
 
 t.test('a chain goes on from commit to commit', async (t) => {
-  const header = encodeSegmentHeader({ segmentId: seed('x').subarray(0, 16), number: 1, origin: ORIGIN });
+  const header = encodeSegmentHeader({ segmentId: seed('x').subarray(0, 16), origin: ORIGIN });
   const chain = new FrameChain(engine, header);
   const before = chain.value;
   chain.add(items[0]);

@@ -21,6 +21,7 @@ const LEVELS: Levels = {
     slots: { free: 5, used: 2, burning: 1 },
     registeredDevices: 1,
   },
+  unarchived: 0,
   oldestBlockSeconds: 7.5,
   intervalSeconds: 15,
   rosterDevices: 2,
