@@ -5,7 +5,7 @@
  * Paths are below the stick's folder, with "/" between. Every method rejects with what the system says.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 
@@ -31,6 +31,8 @@ export interface StickDisk {
   create(path: string): Promise<StickFile>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Removes an empty folder. */
+  removeFolder(folder: string): Promise<void>;
   /** The names in a folder survive a power cut. */
   syncFolder(folder: string): Promise<void>;
 }
@@ -60,6 +62,7 @@ export function folderDisk(root: string): StickDisk {
     },
     rename: (from, to) => rename(at(from), at(to)),
     remove: (path) => rm(at(path)),
+    removeFolder: (folder) => rmdir(at(folder)),
     syncFolder: (folder) => using(at(folder), constants.O_RDONLY | constants.O_DIRECTORY, (file) => file.sync()),
   };
 }

@@ -34,10 +34,17 @@ export class StickFiles {
     if (this.#folders.has(path)) return;
     const above = dirname(path);
     await this.folder(above);
-    await this.#disk.makeFolder(path).catch((thrown: NodeJS.ErrnoException) => {
-      if (thrown.code !== 'EEXIST') throw thrown;
+    const isNew = await this.#disk.makeFolder(path).then(
+      () => true,
+      (thrown: NodeJS.ErrnoException) => {
+        if (thrown.code === 'EEXIST') return false;
+        throw thrown;
+      },
+    );
+    await this.#disk.syncFolder(above === '.' ? '' : above).catch(async (thrown) => {
+      if (isNew) await this.#disk.removeFolder(path).catch(() => {}); // the next sync would not mean it
+      throw thrown;
     });
-    await this.#disk.syncFolder(above === '.' ? '' : above);
     this.#folders.add(path);
   }
 
