@@ -142,12 +142,12 @@ export class StickEpoch {
     if (!tree) return;
     while (await this.file());
     await this.#publishTiles(tree, 0, tree.size, ({ width }) => width < TILE_WIDTH);
+    this.#below = tree.size;
     await this.#fileHeadOf(tree, epoch.signed);
     await this.#journal?.close();
     this.#journal = null;
     const segments = await this.#files.names(this.#journalFolder);
     for (const name of segments) await this.#files.remove(`${this.#journalFolder}/${name}`);
-    this.#below = tree.size;
     this.#isFinished = true;
   }
 
@@ -164,9 +164,9 @@ export class StickEpoch {
     }
   }
 
-  /** Makes a head a file, with what a reader needs to begin. */
+  /** Makes a head a file once all that it covers is there, with what a reader needs to begin. */
   async #fileHeadOf(tree: EpochTree, head: PublishedHead | null): Promise<void> {
-    if (!head || this.#isFiled(head)) return;
+    if (!head || this.#isFiled(head) || head.size > this.#below) return;
     const { epoch, hasher } = this.#options;
     const { size, checkpoint } = head;
     if (!this.#fileHead) {
