@@ -61,7 +61,7 @@ function lastEpoch(epochs: readonly StoredEpoch[], onFinding: StickOptions['onFi
   return inOrder(epochs).findLast((epoch) => candidates.includes(epoch));
 }
 
-/** Each epoch after the one that it names; those that have as many before them by their origins. */
+/** Each epoch after the one that it names; among those with as many before them one that did not end is the last. */
 function inOrder(epochs: readonly StoredEpoch[]): StoredEpoch[] {
   const byOrigin = new Map(epochs.map((epoch) => [epoch.event.obj.origin, epoch]));
   const depth = (epoch: StoredEpoch): number => {
@@ -75,5 +75,9 @@ function inOrder(epochs: readonly StoredEpoch[]): StoredEpoch[] {
     return count;
   };
   const depths = new Map(epochs.map((epoch) => [epoch, depth(epoch)]));
-  return [...epochs].sort((a, b) => depths.get(a)! - depths.get(b)! || (a.id < b.id ? -1 : 1));
+  const isOpen = ({ segments }: StoredEpoch) => Number(segments.length > 0);
+  return [...epochs].sort(
+    (a, b) =>
+      depths.get(a)! - depths.get(b)! || isOpen(a) - isOpen(b) || a.event.t - b.event.t || (a.id < b.id ? -1 : 1),
+  );
 }

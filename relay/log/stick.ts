@@ -52,6 +52,8 @@ export class Stick implements Archive {
   #busy: Promise<void> | null = null;
   #busySinceMs = 0;
   #retryMs = 0;
+  /** Who waits for the pass that is under way, and who for the next one. */
+  #served: ((kept: Kept) => void)[] = [];
   #waiting: ((kept: Kept) => void)[] = [];
 
   constructor(options: StickOptions) {
@@ -176,15 +178,10 @@ export class Stick implements Archive {
     while (this.#isDirty && this.#state === 'ready') {
       this.#isDirty = false;
       this.#busySinceMs = this.#options.now();
-      const waiting = this.#waiting.splice(0);
-      let kept: Kept = 'ram';
-      try {
-        await this.#pass();
-        if (this.#state === 'ready') kept = 'durable'; // else it took too long
-      } finally {
-        for (const resolve of waiting) resolve(kept);
-      }
-      if (kept === 'ram') return;
+      this.#served = this.#waiting.splice(0);
+      await this.#pass();
+      if (this.#state !== 'ready') return; // it took too long, and nobody waits any more
+      for (const resolve of this.#served.splice(0)) resolve('durable');
       if (!this.#isSynced) {
         this.#isSynced = true;
         this.#report.ready(this.mode);
@@ -265,7 +262,7 @@ export class Stick implements Archive {
     this.#state = stateOf(thrown);
     this.#isSynced = false;
     this.#retryMs = this.#options.now() + RETRY_MS;
-    for (const resolve of this.#waiting.splice(0)) resolve('ram');
+    for (const resolve of [...this.#served.splice(0), ...this.#waiting.splice(0)]) resolve('ram');
     this.#report.failed(this.#state, thrown, this.#attached?.id ?? null);
     if (wasSynced) this.#report.mode(this.mode);
   }
