@@ -23,6 +23,9 @@ export interface Attached extends StickContent {
 /** The stick has epochs of another relay. */
 class Foreign extends Error {}
 
+/** The stick is not the one that was attached. */
+class Another extends Error {}
+
 /** Looks at a stick, and gives a new one its id. Rejects with what the disk says, and when it is another relay's. */
 export async function attach(engine: Engine, disk: StickDisk, logPin: string): Promise<Attached> {
   await disk.list('');
@@ -32,9 +35,16 @@ export async function attach(engine: Engine, disk: StickDisk, logPin: string): P
   return { ...content, id, freeMiB: Math.floor((await disk.freeBytes()) / MIB) };
 }
 
+/** Refuses a stick that is not the one that was attached, although files that are open may still be written. */
+export async function requireSame(disk: StickDisk, { id }: Pick<Attached, 'id'>): Promise<void> {
+  const found = textOf(await disk.read('id', ID_FILE_BYTES));
+  if (found !== id) throw new Another(`its id is ${JSON.stringify(found)}, and was ${id}`);
+}
+
 /** What the stick is after a failure. */
 export function stateOf(thrown: unknown): StickState {
   if (thrown instanceof Foreign) return 'foreign';
+  if (thrown instanceof Another) return 'missing';
   switch ((thrown as NodeJS.ErrnoException).code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -53,9 +63,7 @@ export function stateOf(thrown: unknown): StickState {
 
 async function readId(engine: Engine, disk: StickDisk): Promise<string> {
   try {
-    const text = Buffer.from(await disk.read('id', ID_FILE_BYTES))
-      .toString('latin1')
-      .trimEnd();
+    const text = textOf(await disk.read('id', ID_FILE_BYTES));
     fromHex(text, ID_BYTES);
     return text;
   } catch (thrown) {
@@ -64,4 +72,8 @@ async function readId(engine: Engine, disk: StickDisk): Promise<string> {
     await new StickFiles(disk, 'unfinished', () => {}).replace('id', Buffer.from(`${id}\n`));
     return id;
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1').trimEnd();
 }

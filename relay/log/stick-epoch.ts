@@ -148,6 +148,7 @@ export class StickEpoch {
     this.#journal = null;
     const segments = await this.#files.names(this.#journalFolder);
     for (const name of segments) await this.#files.remove(`${this.#journalFolder}/${name}`);
+    if (segments.length > 0) await this.#options.disk.syncFolder(this.#journalFolder);
     this.#isFinished = true;
   }
 

@@ -12,7 +12,7 @@ import type { Epochs } from './epochs.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
 import type { Draft } from './sequencer.ts';
 import type { Signer } from './signer.ts';
-import { type Attached, attach, type StickState, stateOf } from './stick-attach.ts';
+import { type Attached, attach, requireSame, type StickState, stateOf } from './stick-attach.ts';
 import type { StickDisk } from './stick-disk.ts';
 import { StickEpoch } from './stick-epoch.ts';
 import { lastOf } from './stick-reader.ts';
@@ -21,6 +21,8 @@ import { StickReport, type StickReportOptions } from './stick-report.ts';
 
 /** From a failure to the next try. */
 const RETRY_MS = 2000;
+/** How often it is looked whether it is still there. */
+const LOOK_MS = 1000;
 /** A pass that takes longer is a failure: answers wait for it. */
 const STALL_MS = 5000;
 
@@ -52,6 +54,7 @@ export class Stick implements Archive {
   #busy: Promise<void> | null = null;
   #busySinceMs = 0;
   #retryMs = 0;
+  #lookedMs = 0;
   /** Who waits for the pass that is under way, and who for the next one. */
   #served: ((kept: Kept) => void)[] = [];
   #waiting: ((kept: Kept) => void)[] = [];
@@ -144,7 +147,7 @@ export class Stick implements Archive {
       }
     } else if (this.#state !== 'ready') {
       if (now >= this.#retryMs) void this.#start(() => this.#tryAgain());
-    } else if (this.#isDirty) {
+    } else if (this.#isDirty || now - this.#lookedMs >= LOOK_MS) {
       void this.#start(() => this.#run());
     }
   }
@@ -175,6 +178,7 @@ export class Stick implements Archive {
 
   /** Passes until nothing is left to be done. */
   async #run(): Promise<void> {
+    await this.#look();
     while (this.#isDirty && this.#state === 'ready') {
       this.#isDirty = false;
       this.#busySinceMs = this.#options.now();
@@ -188,6 +192,13 @@ export class Stick implements Archive {
       }
       if (await this.#fileOne()) this.#isDirty = true;
     }
+  }
+
+  async #look(): Promise<void> {
+    const { disk, now } = this.#options;
+    if (now() - this.#lookedMs < LOOK_MS) return;
+    await requireSame(disk, this.#attached!);
+    this.#lookedMs = now();
   }
 
   async #pass(): Promise<void> {
