@@ -76,6 +76,7 @@ const FIRES: Readonly<Record<string, Series>> = {
   GhostpipeRosterNotInFile: { [`ghostpipe_roster_not_in_file{${RELAY}}`]: always(1) },
   GhostpipeRevocationsUnrostered: { [`ghostpipe_unrostered_revocations{${RELAY}}`]: always(2) },
   GhostpipeMemoryGrowing: { [`process_resident_memory_bytes{${RELAY}}`]: `500000000+500000x${LONG}` },
+  GhostpipeAuditUnarchived: { [`ghostpipe_audit_unarchived_records{${RELAY}}`]: always(3) },
   GhostpipeEventLoopSlow: { [`ghostpipe_event_loop_delay_seconds{${RELAY}}`]: always(3) },
 };
 
