@@ -23,12 +23,21 @@ export function cpuSecondsOf(pids: readonly number[]): CpuSeconds {
 
 /** Resident memory of a process in MiB. */
 export function rssMiBOf(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1];
-  return Number(kib) / 1024;
+  return statusMiB(pid, 'VmRSS');
+}
+
+/** The most that it ever was. */
+export function peakRssMiBOf(pid: number): number {
+  return statusMiB(pid, 'VmHWM');
 }
 
 /** The processes that `pid` started and that still run. */
 export function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
   return text === '' ? [] : text.split(' ').map(Number);
+}
+
+function statusMiB(pid: number, name: string): number {
+  const kib = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1];
+  return Number(kib) / 1024;
 }

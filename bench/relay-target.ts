@@ -61,6 +61,7 @@ export async function startRelayTarget(engine: Engine, options: RelayTargetOptio
     blockSize: blockBytes,
     intervalMs: 1000,
     slots,
+    logQuantum: 1, // a site is planned for its rate; a bench asks for what there is
     logLevel: 'warn',
     devices: names.flatMap(([sender, reader]) => [
       { name: reader, roles: ['receive'] as const, zone: 'it' as const, to: [], groups: [] },

@@ -20,6 +20,7 @@ export const CALLS = [
   'revoke',
   'did',
   'register',
+  'membership',
   'health',
   'metrics',
   'openapi',
@@ -35,11 +36,21 @@ export const CALLS = [
   'ct-consistency',
   'ct-log',
   'ct-feed',
+  'ct-cosigned',
 ] as const;
 export type Call = (typeof CALLS)[number];
 
 /** Calls that carry blocks: they are served over post-quantum TLS only. */
-export const DATA_CALLS: readonly Call[] = ['inbound', 'claim', 'ack', 'outbound', 'status', 'delete', 'register'];
+export const DATA_CALLS: readonly Call[] = [
+  'inbound',
+  'claim',
+  'ack',
+  'outbound',
+  'status',
+  'delete',
+  'register',
+  'membership',
+];
 
 /** Calls that name devices to anybody who asks: they are served in the management zone only. */
 export const MANAGEMENT_CALLS: readonly Call[] = ['status-page', 'status-json'];
@@ -76,7 +87,12 @@ const body = object(
     store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
     audit: object(
       {},
-      { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536), stick: object({ path }) },
+      {
+        mode: oneOf(['required', 'best-effort', 'none']),
+        ramMiB: integer(1, 65_536),
+        pruneQuorum: integer(1, 16),
+        stick: object({ path }),
+      },
     ),
     limits: object(
       {},
@@ -117,6 +133,8 @@ export interface RelayConfig {
     readonly mode: 'required' | 'best-effort' | 'none';
     /** What the log may take of memory, its journal included. */
     readonly ramMiB: number;
+    /** How many archive servers must hold a record before it may leave memory. */
+    readonly pruneQuorum: number;
     /** An existing folder on a stick that keeps the log beyond a power cut; null for none. */
     readonly stick: { readonly path: string } | null;
   };
@@ -179,7 +197,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
 }
 
 function auditOf({ audit = {}, seedFile }: Written): RelayConfig['audit'] {
-  const { mode = 'best-effort', ramMiB = 256, stick = null } = audit;
+  const { mode = 'best-effort', ramMiB = 256, pruneQuorum = 1, stick = null } = audit;
   if (mode === 'required' && !stick) {
     throw new Problem('schema-invalid', 'mode: required needs a stick', 'audit.mode');
   }
@@ -188,7 +206,7 @@ function auditOf({ audit = {}, seedFile }: Written): RelayConfig['audit'] {
     const fact = 'a stick needs a seedFile: without it each start has a new log key, to which the stick is foreign';
     throw new Problem('schema-invalid', fact, 'audit.stick');
   }
-  return { mode, ramMiB, stick };
+  return { mode, ramMiB, pruneQuorum, stick };
 }
 
 function storeOf({ kind = 'slab', slots = 64, path }: Partial<NonNullable<Written['store']>> = {}): StoreConfig {

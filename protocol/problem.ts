@@ -65,6 +65,18 @@ export const PROBLEMS = {
     mend: 'Get the checkpoint again from the relay; both post-quantum lines of one log must stand under it.',
   },
   'log-receipt-invalid': { status: 400, mend: 'Get the log receipt again from the relay; keep it byte for byte.' },
+  'log-receipt-missing': {
+    status: 0,
+    mend: 'Update the relay, or look at its log: it took a block and promised no record of it. Nothing is lost.',
+  },
+  'log-receipt-unproved': {
+    status: 0,
+    mend: 'Keep the log receipt for the auditor: the relay promised a record and shows no signed head that has it.',
+  },
+  'log-receipt-contradicted': {
+    status: 0,
+    mend: 'Keep log receipt and proof for the auditor: they show that the relay, or who signs for it, lies.',
+  },
   'log-epoch-invalid': {
     status: 403,
     mend: 'Check logPin in the relay profile; the epoch statement must be signed by the key that it names.',
@@ -72,6 +84,22 @@ export const PROBLEMS = {
   'proof-invalid': {
     status: 400,
     mend: 'Get the proof again; if it fails once more keep proof and checkpoint, they are evidence against the log.',
+  },
+  'log-missing': {
+    status: 0,
+    mend: 'Get the export again, or the named part of it; a checkpoint or a later file needs what is not there.',
+  },
+  'log-export-invalid': {
+    status: 0,
+    mend: 'Get the export again from the relay; what stands in it is not what belongs there.',
+  },
+  'log-rolled-back': {
+    status: 0,
+    mend: 'Keep both exports and ask the operator: the later one holds less of the log than the earlier one.',
+  },
+  'log-forked': {
+    status: 0,
+    mend: 'Keep both exports, they are evidence: the relay signed two histories where only one can be.',
   },
 
   // Identity and site
@@ -104,6 +132,10 @@ export const PROBLEMS = {
     status: 503,
     mend: 'Wait for Retry-After; this device, or its zone, holds as many as it may.',
   },
+  'log-full': {
+    status: 503,
+    mend: 'Wait for Retry-After; the audit log takes so many records in a minute, by the quantum of the sector profile.',
+  },
   'no-recipient': {
     status: 409,
     mend: 'Start the receiver: no stanza belongs to a device that is registered at the relay now.',
@@ -120,10 +152,7 @@ export const PROBLEMS = {
   'media-type': { status: 415, mend: 'Use the content type that /openapi.json gives for this call.' },
   'method-not-allowed': { status: 405, mend: 'Use the method that /openapi.json gives for this call.' },
   'not-ready': { status: 503, mend: 'Wait until /health says ready, or mend the reason that it gives.' },
-  'audit-unavailable': {
-    status: 503,
-    mend: 'Wait for Retry-After; the relay takes no new block until its audit log reaches its stick again.',
-  },
+  'audit-unavailable': { status: 503, mend: 'Wait for Retry-After; the audit log must reach its stick first.' },
   'key-revocation-required': { status: 409, mend: 'Use a revocation signed by the operator or by the device itself.' },
   'store-not-ram': {
     status: 0,

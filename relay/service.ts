@@ -6,33 +6,36 @@ import { Problem } from '../protocol/problem.ts';
 import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
 import { monotonicMs } from './clock.ts';
-import type { Conduit } from './conduit.ts';
+import { type Conduit, lookAfterLog } from './conduit.ts';
 import { type OpenListener, openListener } from './http/listener.ts';
 import { Strangers } from './http/strangers.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
 import type { LogView } from './log/log-view.ts';
 import { openAudit } from './log/open-audit.ts';
+import type { SignerThreadOptions } from './log/signer-thread.ts';
 import { zoneGate } from './members/auth.ts';
 import { entitlementsOf } from './members/entitlements.ts';
 import { Receipts } from './members/receipts.ts';
 import { Registry } from './members/registry.ts';
 import { RosterStore } from './members/roster-store.ts';
 import { Activity } from './monitor/activity.ts';
+import { Attendance } from './monitor/attendance.ts';
 import { type Log, makeLog } from './monitor/event-log.ts';
 import { type Health, healthOf } from './monitor/health.ts';
 import type { Levels } from './monitor/level-metrics.ts';
 import { type Metrics, makeMetrics } from './monitor/metrics.ts';
 import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
+import { cosignedRoutes } from './routes/cosigned.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
-import { logProofRoutes } from './routes/log-proof.ts';
 import { monitorRoutes } from './routes/monitor.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { outboundRoutes } from './routes/outbound.ts';
 import type { Route } from './routes/route.ts';
 import { submitRoutes } from './routes/submit.ts';
 import { Deliveries } from './store/deliveries.ts';
+import { deliveryLimits } from './store/delivery-limits.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
 import { readVersion, type Version } from './version.ts';
@@ -53,6 +56,10 @@ export interface RelayOptions {
   readonly onDelivery?: (event: DeliveryEvent) => void;
   /** Another audit log to serve than the relay's own, for tests. */
   readonly audit?: LogView;
+  /** Memory that the process may still take; what the system says when left out. */
+  readonly freeBytes?: () => number;
+  /** What runs in the signer's thread of the audit log, for tests. */
+  readonly signer?: Pick<SignerThreadOptions, 'program' | 'silentMs'>;
 }
 
 /** A relay that listens. */
@@ -120,7 +127,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
     strangers.settle();
   }, SETTLE_MS);
   timer.unref();
-  const ticking = setInterval(() => conduit?.audit.tick(), AUDIT_TICK_MS).unref();
+  const ticking = setInterval(() => conduit && lookAfterLog(conduit), AUDIT_TICK_MS).unref();
   const places = listeners.map(({ close: _, ...place }) => place);
   log.info({ name: config.name, listeners: places, pin: identity.tls.pin }, 'listening');
   return {
@@ -147,6 +154,12 @@ async function loadIdentity(config: RelayConfig, engine: Engine): Promise<RelayI
   return identity;
 }
 
+/** The log seed for a signer that follows one that died. */
+async function logSeedAgain(config: RelayConfig, engine: Engine): Promise<Uint8Array> {
+  if (config.seedFile !== null) return (await loadIdentity(config, engine)).logSeed;
+  throw new Problem('config-missing', 'the relay has no seedFile, so its log key died with the signer');
+}
+
 interface Shared {
   readonly now: () => number;
   readonly log: Log;
@@ -159,18 +172,29 @@ interface Shared {
 async function makeConduit(
   config: RelayConfig,
   site: NonNullable<RelayConfig['site']>,
-  { engine, now, log, metrics, identity, version, startedMs, onDelivery }: RelayOptions & Shared,
+  options: RelayOptions & Shared,
 ): Promise<Conduit> {
+  const { engine, now, log, metrics, identity, version, startedMs, onDelivery } = options;
   const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
-  const audit = await openAudit(config, { engine, identity, version, now, startedMs, log });
-  const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
+  const audit = await openAudit(config, {
+    engine,
+    identity,
+    version,
+    now,
+    startedMs,
+    log,
+    quantum: () => roster.current.profile.logQuantum,
+    freeBytes: options.freeBytes ?? (() => process.availableMemory()),
+    seedAgain: () => logSeedAgain(config, engine),
+    ...options.signer,
+  });
   const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
-    limits,
+    deliveryLimits(config.limits, () => roster.current.profile),
     () => toHex(engine.random(16)),
     (event, transfer) => {
       audit.delivery(event, transfer);
@@ -197,6 +221,14 @@ async function makeConduit(
     deliveries,
     receipts: new Receipts(engine, roster),
     activity,
+    attendance: new Attendance({
+      now,
+      intervalMs: () => roster.current.profile.intervalMs,
+      record: (draft) => {
+        audit.record(draft);
+        log.info({ device: roster.member(draft.src.id)?.name, slots: draft.obj.count }, 'missed slots');
+      },
+    }),
     audit,
     cover: makeCover(engine, store.blockBytes),
     now,
@@ -230,8 +262,8 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...outboundRoutes(conduit),
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
-    ...logRoutes(audit),
-    ...logProofRoutes(conduit.engine, audit),
+    ...logRoutes(conduit.engine, audit),
+    ...cosignedRoutes(conduit),
   ];
 }
 
@@ -256,7 +288,7 @@ function levelsOf(health: Health, conduit: Conduit | null): Levels {
     rosterDevices: roster?.current.devices.length ?? 0,
     unrostered: roster?.unrostered ?? 0,
     rosterNotInFile: roster?.publishedSinceStart ?? false,
-    unarchived: conduit?.audit.unarchived ?? 0,
+    log: conduit?.audit.state ?? null,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   diffieHellman,
   encapsulate,
   generateKeyPairSync,
+  hash,
   hkdfSync,
   type KeyObject,
   randomFillSync,
@@ -49,6 +50,10 @@ const XWING_LABEL = Buffer.from('5c2e2f2f5e5c', 'hex');
 /** AES-GCM runs in pieces of this size, so that sealing in place needs no second 5 MiB. */
 const PIECE = 262_144;
 
+/** Input up to this length is put together here before it is hashed. */
+const SHORT_BYTES = 4096;
+const SHORT = new Uint8Array(SHORT_BYTES);
+
 export const nativeEngine: Engine = {
   name: 'native',
   random: (length) => randomFillSync(new Uint8Array(length)),
@@ -83,9 +88,28 @@ export const nativeEngine: Engine = {
 };
 
 function sha256(...parts: Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  let length = 0;
+  for (const part of parts) length += part.length;
+  if (length <= SHORT_BYTES) return shortSha256(parts, length);
+  const hashing = createHash('sha256');
+  for (const part of parts) hashing.update(part);
+  return hashing.digest();
+}
+
+/**
+ * In one call of OpenSSL, and without a piece of memory outside the heap for each digest: a third of the time, and the
+ * audit log hashes a million short parts.
+ */
+function shortSha256(parts: readonly Uint8Array[], length: number): Uint8Array {
+  let at = 0;
+  for (const part of parts) {
+    SHORT.set(part, at);
+    at += part.length;
+  }
+  const input = SHORT.subarray(0, length);
+  const digest = hash('sha256', input, 'binary');
+  input.fill(0); // it may have been a secret
+  return Buffer.from(digest, 'latin1');
 }
 
 function transform(cipher: { update(data: Uint8Array): Buffer }, input: Uint8Array, out: Uint8Array): void {

@@ -9,9 +9,10 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ListenerConfig, RelayConfig } from '../../protocol/config.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
+import type { Zone } from '../../protocol/shapes.ts';
 import type { RelayIdentity } from '../identity.ts';
 import type { Audit } from '../log/audit.ts';
-import { authenticate, deviceBehind, type ZoneGate } from '../members/auth.ts';
+import { authenticate, deviceBehind, NotAuthenticated, type ZoneGate } from '../members/auth.ts';
 import type { Registry } from '../members/registry.ts';
 import type { Log } from '../monitor/event-log.ts';
 import type { Metrics } from '../monitor/metrics.ts';
@@ -75,7 +76,8 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
 /** The listener's application, not bound yet. */
 export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
   const { listener, limits, intervalMs, registry, audit, log, metrics, strangers } = options;
-  const refusing = { bodyMs: limits.bodySeconds * 1000, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
+  const bodyMs = Math.max(limits.bodySeconds * 1000, intervalMs);
+  const refusing = { bodyMs, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
 
   const refuseAny = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): Promise<void> => {
     const problem = asProblem(thrown);
@@ -83,7 +85,7 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
     const call = request.routeOptions?.config?.url ?? 'unknown';
     metrics.refusal(code);
     const caller = deviceBehind(registry, request.headers.authorization)?.device.did;
-    audit?.refused(caller ? { id: caller, k: 'device' } : { id: listener.zone, k: 'peer' }, code);
+    if (audit) recordRefusal(audit, listener.zone, problem, caller, sourceOf(request.ip));
     const tell = () => {
       const line = { zone: listener.zone, call, peer: request.ip, code, detail };
       log[code === 'internal' ? 'error' : 'warn'](line, 'refused');
@@ -97,7 +99,10 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
   const answers = new AnswersUnderWay();
   const connections = new Connections(limits, {
     dropped: (reason) => metrics.dropped(reason),
-    silent: (peer) => strangers.failed(peer, () => log.debug({ zone: listener.zone, peer }, 'no request')),
+    silent(peer) {
+      audit?.probed(listener.zone, 'connection', peer);
+      strangers.failed(peer, () => log.debug({ zone: listener.zone, peer }, 'no request'));
+    },
   });
   const app = fastify({
     serverFactory: (handler) =>
@@ -133,6 +138,15 @@ export async function buildListener(options: ListenerOptions): Promise<FastifyIn
   return app;
 }
 
+/** What the audit log is told of a refusal: a stranger without a key is a probe, one with a wrong key no device. */
+function recordRefusal(audit: Audit, zone: Zone, problem: Problem, did: string | undefined, source: string): void {
+  const { code } = problem;
+  if (problem instanceof NotAuthenticated) audit.authFailed(did ?? null, zone);
+  else if (did) audit.refused(did, code);
+  else if (code === 'not-available') audit.probed(zone, 'request', source);
+  else audit.refusedStranger(zone, code);
+}
+
 function serve(app: FastifyInstance, route: Route, { zone, registry, audit, strangers }: ListenerOptions): void {
   const { method, url, schema } = route;
   const tellsOfChanges = route.allowed !== 'anyone' || method !== 'GET';
@@ -154,20 +168,20 @@ function serve(app: FastifyInstance, route: Route, { zone, registry, audit, stra
         return route.handle({ request, reply, zone, refuseSpent });
       }
       const member = () => authenticate(registry!, authorization, route.allowed, zone);
-      member();
+      audit?.presence.proved(member().device.did, zone.name);
       return route.handle({ request, reply, zone, member });
     },
   });
 }
 
 function makeServer(
-  { listener, limits, intervalMs, identity, log, metrics }: ListenerOptions,
+  { listener, limits, intervalMs, identity, audit, log, metrics }: ListenerOptions,
   connections: Connections,
   handler: (request: http.IncomingMessage, response: http.ServerResponse) => void,
 ): http.Server {
   const bounds = {
     headersTimeout: HEADERS_MS,
-    requestTimeout: HEADERS_MS + limits.bodySeconds * 1000,
+    requestTimeout: HEADERS_MS + Math.max(limits.bodySeconds * 1000, intervalMs),
     keepAliveTimeout: Math.max(MIN_KEEP_ALIVE_MS, 2 * intervalMs),
     maxHeaderSize: MAX_HEADER_BYTES,
     connectionsCheckingInterval: 1000,
@@ -196,6 +210,7 @@ function makeServer(
   });
   metrics.watch(listener.zone, server as http.Server);
   server.on('tlsClientError', (error: Error, socket: Socket) => {
+    audit?.probed(listener.zone, 'handshake', sourceOf(socket.remoteAddress));
     log.debug({ zone: listener.zone, peer: socket.remoteAddress, reason: error.message }, 'no handshake');
   });
   return server as http.Server;

@@ -13,6 +13,4 @@ export interface Archive {
   wake(): void;
   /** Waits, in the mode `required`, until everything that was recorded so far is durable; never for long. */
   settled(): Promise<Kept>;
-  /** Whether all of an epoch stands there. */
-  has(origin: string): boolean;
 }

@@ -1,31 +1,37 @@
 /**
  * The audit log as the rest of the relay sees it: each thing that happens becomes a record, and who handed in a block
- * gets a log receipt. Refusals are counted and recorded once a minute, so that nobody fills the log by failing.
+ * gets a log receipt. What others can cause as often as they like is counted and recorded once a minute.
  */
 import { utf8 } from '../../protocol/bytes.ts';
-import type { ControlItem } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { digestOf } from '../../protocol/identity.ts';
 import { blockCommitment, type LogSource } from '../../protocol/log-record.ts';
-import { asProblem, PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { Problem, type ProblemCode } from '../../protocol/problem.ts';
+import type { Roster } from '../../protocol/roster.ts';
+import type { Zone } from '../../protocol/shapes.ts';
 import { streamId } from '../../protocol/stream.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
 import type { DeliveryEvent } from '../store/event.ts';
 import type { Transfer } from '../store/transfer.ts';
+import { Cosignatures, type Cosigned } from './cosignatures.ts';
+import { Counts } from './counts.ts';
+import type { Draft, Recorded } from './draft.ts';
 import type { Epochs } from './epochs.ts';
+import { LogReceipts } from './log-receipts.ts';
+import type { LogState } from './log-state.ts';
 import type { LogView } from './log-view.ts';
-import { type Draft, HEAD_MS, type Recorded, type Sequencer } from './sequencer.ts';
+import { Presence } from './presence.ts';
+import { failedAuthentication, type Probe, probe, refusal } from './refusals.ts';
+import type { Sequencer } from './sequencer.ts';
 import type { Signer } from './signer.ts';
 import type { Stick } from './stick.ts';
 
-/** A head covers a record within this. */
-const WITHIN_SECONDS = 60;
-const MINUTE_MS = 60_000;
+const LOOK_MS = 1000;
 const TICK_MS = 250;
-/** Most kinds of refusal in one minute; what is beyond them is in the metrics only. */
-const MAX_COUNTS = 1024;
-/** A head that is later than this shows. */
-const LATE_MS = HEAD_MS;
+/** Below so much free memory the host is about to end processes; above twice as much it is well again. */
+const LOW_MEMORY_BYTES = 64 * 2 ** 20;
+/** Stands for all sources of strangers beyond those that are counted one by one. */
+const OTHERS = '0'.repeat(32);
 
 export interface AuditOptions {
   readonly engine: Engine;
@@ -36,38 +42,44 @@ export interface AuditOptions {
   readonly stick: Stick | null;
   /** Name of the relay. */
   readonly name: string;
+  /** How many cosigners must hold a record before it may leave memory. */
+  readonly pruneQuorum: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Memory that the process may still take. */
+  readonly freeBytes: () => number;
+  /** Told of what an operator must know. */
+  readonly onFault: (fact: string) => void;
 }
 
 type Why = 'revoked' | 'shutdown';
 
-/** What a sender and the readers of a held block are given beside it. */
-interface Committed {
-  readonly recorded: Recorded;
-  readonly salt: Uint8Array;
-}
-
-interface Count {
-  readonly draft: (count: number) => Draft;
-  count: number;
-}
-
 export class Audit {
   readonly view: LogView;
+  readonly receipts: LogReceipts;
+  readonly presence: Presence;
   readonly #options: AuditOptions;
   readonly #self: LogSource & { readonly k: 'relay' };
-  /** By transfer, of blocks that this process accepted and holds. */
-  readonly #committed = new Map<string, Committed>();
-  #counts = new Map<string, Count>();
-  #countedSinceMs: number;
+  readonly #cosignatures: Cosignatures;
+  readonly #counts: Counts;
+  /** Makes the sources of probes: nobody else can tell the address of one. */
+  readonly #salt: Uint8Array;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #isBehind = false;
+  #isLow = false;
   #why: Why | null = null;
+  #ending: Promise<void> | null = null;
 
   constructor(options: AuditOptions) {
+    const { engine, sequencer, signer, name, now, onFault } = options;
     this.#options = options;
-    this.#self = { id: options.name, k: 'relay' };
-    this.view = options.sequencer;
-    this.#countedSinceMs = options.now();
+    this.#self = { id: name, k: 'relay' };
+    this.#salt = engine.random(32);
+    this.view = sequencer;
+    this.#cosignatures = new Cosignatures(engine, options.epochs, options.pruneQuorum);
+    this.receipts = new LogReceipts({ engine, signer, mode: () => sequencer.mode, onFault });
+    this.#counts = new Counts((draft) => this.record(draft), now);
+    this.presence = new Presence((draft) => this.record(draft), now);
   }
 
   /** Adds a record. */
@@ -76,7 +88,7 @@ export class Audit {
   }
 
   /** Adds a record of the relay itself that it did something. */
-  did<A extends 'boot' | 'shutdown' | 'transfer.adopted' | 'config.loaded' | 'licence.loaded'>(
+  did<A extends 'boot' | 'shutdown' | 'transfer.adopted' | 'config.loaded' | 'import.prev'>(
     act: A,
     obj: Extract<Draft, { act: A }>['obj'],
   ): void {
@@ -91,6 +103,29 @@ export class Audit {
     } finally {
       this.#why = null;
     }
+  }
+
+  /** Waits until what was recorded so far is as safe as the mode promises, and says how safe that is, for an answer. */
+  async settled(): Promise<string> {
+    const kept = (await this.#options.stick?.settled()) ?? 'ram';
+    const { degradedSince } = this.#options.stick ?? {};
+    return kept === 'ram' && degradedSince ? `ram; degraded since ${degradedSince}` : kept;
+  }
+
+  /** Stands before a transfer is confirmed: waits, and refuses as `requireRoom`; the block is kept, and asking again helps. */
+  async requireKept(): Promise<void> {
+    await this.settled();
+    this.#requireStick();
+  }
+
+  /**
+   * Stands before a transfer is taken: refuses `audit-unavailable` while nothing new may be taken in, and `log-full` when
+   * its record would be in no head within a minute.
+   */
+  requireRoom(): void {
+    this.#requireStick();
+    if (this.#options.sequencer.hasRoom) return;
+    throw new Problem('log-full', 'the audit log takes no more records before its next head');
   }
 
   /** Something happened to a transfer. */
@@ -113,54 +148,43 @@ export class Audit {
         this.record({ act: 'transfer.rejected', obj: { code: event.rejectCode!, x }, res: 'failure', src: reader });
         break;
       case 'burned':
-        this.#committed.delete(x);
+        this.receipts.forget(x);
         this.#burned(event, transfer);
     }
   }
 
-  /** Refuses `audit-unavailable` while nothing new may be taken in. */
-  refuseUnkept(): void {
-    if (this.view.mode === 'required-degraded') throw new Problem('audit-unavailable', this.view.alarm!);
+  /** Counts what was refused to a device. */
+  refused(did: string, code: ProblemCode): void {
+    this.#counts.known(refusal({ id: did, k: 'device' }, code));
   }
 
-  /** Waits until what was recorded so far is as safe as the mode promises, and says how safe that is, for an answer. */
-  async settled(): Promise<string> {
-    const kept = (await this.#options.stick?.settled()) ?? 'ram';
-    const { degradedSince } = this.#options.stick ?? {};
-    return kept === 'ram' && degradedSince ? `ram; degraded since ${degradedSince}` : kept;
+  /** Counts what was refused to somebody without an identity, for another reason than that. */
+  refusedStranger(zone: Zone, code: ProblemCode): void {
+    const kind = refusal({ id: zone, k: 'peer' }, code);
+    this.#counts.strange(kind, kind);
   }
 
-  /**
-   * For the answer to a submit, once its record is as safe as the mode promises: the log receipt and the salt; nothing
-   * when there is none, which no sender may need. Refuses as `refuseUnkept`; the block is kept, and asking again helps.
-   */
-  async receiptOf(transferId: string): Promise<ControlItem[]> {
-    await this.settled();
-    this.refuseUnkept();
-    const committed = this.#committed.get(transferId);
-    if (!committed) return [];
-    const { engine, signer } = this.#options;
-    const { origin, index, leaf, timeMs } = committed.recorded;
-    const id = fromHex(transferId, 16);
-    const originHash = engine.sha256(utf8(origin));
-    const { mode } = this.view;
-    const receipt = { originHash, transferId: id, index, leafHash: leaf, timeMs, mode, withinSeconds: WITHIN_SECONDS };
-    const bytes = await signer.receipt(origin, receipt).catch((thrown) => void asProblem(thrown));
-    return bytes ? [{ type: 'logReceipt', bytes }, ...this.saltOf(transferId)] : [];
+  /** Counts that somebody did not prove to be who may call: a device where it has no business, or (null) a stranger. */
+  authFailed(did: string | null, zone: Zone): void {
+    const kind = failedAuthentication(did ? { id: did, k: 'device' } : { id: zone, k: 'peer' }, zone);
+    if (did) this.#counts.known(kind);
+    else this.#counts.strange(kind, kind);
   }
 
-  /** For the answer to a claim: the salt of the commitment to the block. An earlier process took its salts with it. */
-  saltOf(transferId: string): ControlItem[] {
-    const salt = this.#committed.get(transferId)?.salt;
-    return salt ? [{ type: 'commitSalt', transferId: fromHex(transferId, 16), salt }] : [];
+  /** Counts what a stranger from a source address did at a listener. */
+  probed(zone: Zone, kind: Probe, address: string): void {
+    const source = toHex(this.#options.engine.sha256(this.#salt, utf8(address)).subarray(0, 16));
+    this.#counts.strange(probe(zone, kind, source), probe(zone, kind, OTHERS));
   }
 
-  /** Counts a refusal by what refused whom. */
-  refused(src: LogSource, code: ProblemCode): void {
-    const key = `${src.id} ${code}`;
-    const known = this.#counts.get(key);
-    if (known) known.count += 1;
-    else if (this.#counts.size < MAX_COUNTS) this.#counts.set(key, { draft: refusalOf(src, code), count: 1 });
+  /** Takes what archive servers vouch for, and records whose word is new; refuses what `Cosignatures.take` refuses. */
+  takeCosigned(bytes: Uint8Array, cosigners: Roster['cosigners']): Cosigned {
+    const taken = this.#cosignatures.take(bytes, cosigners);
+    const { origin, size, news } = taken;
+    for (const id of news) {
+      this.record({ act: 'audit.cosigned', obj: { origin, size }, res: 'success', src: { id, k: 'cosigner' } });
+    }
+    return taken;
   }
 
   /** Time passes: heads and counts that are due. Called several times a second. */
@@ -168,51 +192,55 @@ export class Audit {
     const { sequencer, stick, now } = this.#options;
     sequencer.tick();
     stick?.tick();
-    if (now() - this.#countedSinceMs >= MINUTE_MS) this.#tellCounts();
+    this.#counts.tick();
+    if (now() - this.#lookedMs < LOOK_MS) return;
+    this.#lookedMs = now();
+    this.#look();
   }
 
-  /** What an operator should mend. */
-  get notices(): string[] {
+  get state(): LogState {
     const { sequencer, epochs, stick } = this.#options;
-    const alarm = stick?.alarm;
-    const unwritten = epochs.newest?.unwritten ?? 0;
-    return [
-      ...(alarm && this.view.mode === 'best-effort' ? [`audit log: ${alarm}`] : []),
-      ...(sequencer.lateMs > LATE_MS ? ['the audit log has had no new head for over a minute'] : []),
-      ...(unwritten > 0 ? [`${unwritten} records of the audit log are not in its journal`] : []),
-      ...(epochs.isAlarming ? ['the audit log uses over 80 % of audit.ramMiB: the oldest epochs will be dropped'] : []),
-    ];
+    const kept = epochs.kept.filter(({ isPruned }) => !isPruned);
+    return {
+      mode: this.view.mode,
+      head: epochs.kept.findLast(({ heads }) => heads.length > 0)?.heads.at(-1) ?? null,
+      headAgeMs: sequencer.headAgeMs,
+      epochs: kept.length,
+      records: kept.reduce((sum, { size }) => sum + size, 0),
+      bytes: epochs.bytes,
+      limitBytes: epochs.limitBytes,
+      isFilling: epochs.isAlarming,
+      unwritten: epochs.newest?.unwritten ?? 0,
+      faults: sequencer.faults,
+      receiptsFailed: this.receipts.failed,
+      receiptsLost: this.receipts.lost,
+      isFull: !sequencer.hasRoom,
+      alarm: sequencer.alarm,
+      unarchived: stick?.unarchived ?? 0,
+      stick: stick && `${stick.state}, ${stick.freeMiB} MiB free`,
+    };
   }
 
-  /** Records that are on no stick although there should be one. */
-  get unarchived(): number {
-    return this.#options.stick?.unarchived ?? 0;
+  /** Ends the log in order, with a last head; a second call waits for the first. */
+  close(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
   }
 
-  /** What the status shows of the log. */
-  get facts(): { name: string; value: string }[] {
-    const heads = this.view.epochs.flatMap((epoch) => epoch.heads);
-    const last = heads.at(-1);
-    const signed = last ? `${last.size} records, signed ${new Date(last.seconds * 1000).toISOString()}` : 'none yet';
-    const { stick } = this.#options;
-    return [
-      ...(stick ? [{ name: 'Audit stick', value: `${stick.state}, ${stick.freeMiB} MiB free` }] : []),
-      { name: 'Audit log', value: `mode ${this.view.mode}, time not vouched for` },
-      { name: 'Newest head', value: signed },
-    ];
-  }
-
-  /** Ends the log in order, with a last head. */
-  async close(): Promise<void> {
+  async #end(): Promise<void> {
     const { sequencer, signer, epochs, stick } = this.#options;
     const ticking = setInterval(() => stick?.tick(), TICK_MS); // nobody else does any more
-    this.#tellCounts();
+    this.#counts.tell();
     this.did('shutdown', { reason: 'signal' });
     await sequencer.close();
     await stick?.close();
     clearInterval(ticking);
     await signer.close();
     epochs.close();
+  }
+
+  #requireStick(): void {
+    if (this.view.mode === 'required-degraded') throw new Problem('audit-unavailable', this.view.alarm!);
   }
 
   #accepted({ id: x, hash, sender, views, viewLimit }: Transfer): void {
@@ -222,7 +250,8 @@ export class Audit {
     const route = toHex(streamId(digestOf(sender), [...views.keys()].map(digestOf)));
     const src = { id: sender, k: 'device' } as const;
     const obj = { c, route, views: viewLimit, x };
-    this.#committed.set(x, { recorded: this.record({ act: 'transfer.accepted', obj, res: 'success', src }), salt });
+    const recorded = this.record({ act: 'transfer.accepted', obj, res: 'success', src });
+    this.receipts.keep(x, { sender, recorded, salt });
   }
 
   #burned({ transferId: x, state, sender }: DeliveryEvent, { views }: Transfer): void {
@@ -237,22 +266,17 @@ export class Audit {
     }
   }
 
-  #tellCounts(): void {
-    const counts = this.#counts;
-    this.#counts = new Map();
-    this.#countedSinceMs = this.#options.now();
-    for (const { draft, count } of counts.values()) this.record(draft(count));
+  /** Records once each time that the journal falls behind, and that memory runs low. */
+  #look(): void {
+    const { epochs, freeBytes } = this.#options;
+    const unarchived = epochs.newest?.unwritten ?? 0;
+    const common = { res: 'failure', src: this.#self } as const;
+    if (unarchived > 0 && !this.#isBehind) this.record({ act: 'log.behind', obj: { unarchived }, ...common });
+    this.#isBehind = unarchived > 0;
+    const free = freeBytes();
+    const isLow = free < (this.#isLow ? 2 : 1) * LOW_MEMORY_BYTES;
+    const freeMiB = Math.floor(free / 2 ** 20);
+    if (isLow && !this.#isLow) this.record({ act: 'memory.low', obj: { freeMiB }, ...common });
+    this.#isLow = isLow;
   }
-}
-
-/** The record of so many refusals of one kind. */
-function refusalOf(src: LogSource, code: ProblemCode): Count['draft'] {
-  const { status } = PROBLEMS[code];
-  if (src.k === 'device' && (code === 'quota-exceeded' || code === 'slots-full')) {
-    return (count) => ({ act: 'quota.exceeded', obj: { code, count }, res: 'denied', src });
-  }
-  if (status === 400 || status === 413 || status === 415) {
-    return (count) => ({ act: 'request.malformed', obj: { code, count }, res: 'failure', src });
-  }
-  return (count) => ({ act: 'request.denied', obj: { code, count }, res: 'denied', src });
 }

@@ -1,18 +1,15 @@
-/**
- * The epochs that are kept, the open one last, and the bound on the memory that they take together: when it is passed
- * the oldest closed epoch is pruned, its records and its journal with it.
- */
-
-import { parseJson } from '../../protocol/canonical.ts';
-import { verifyCheckpoint } from '../../protocol/checkpoint.ts';
+/** The epochs that are kept, the open one last, and the bound on the memory that they take together. */
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { verifyEpoch } from '../../protocol/epoch.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
-import { MAX_EPOCH_RECORD_BYTES } from '../../protocol/log-record.ts';
+import type { AuditMode } from '../../protocol/log-action.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { type WriteAt, writeAt } from '../store/slot-file.ts';
-import { Journal, journalNumbers, readJournal, removeJournal } from './journal.ts';
+import { EpochTree } from './epoch-tree.ts';
+import { Journal, journalNumbers, removeJournal } from './journal.ts';
 import { KeptEpoch, type KeptEpochOptions } from './kept-epoch.ts';
+import { type Pruned, pruneEpochs } from './prune.ts';
+import { replayEpoch } from './replay.ts';
 
 /** Most epochs that are kept, pruned ones included. */
 export const MAX_EPOCHS = 512;
@@ -28,9 +25,22 @@ export interface EpochsOptions {
   /** Where journals go; null when nothing outlives the process. */
   readonly folder: string | null;
   readonly limitBytes: number;
+  /** In the modes that require it, records that nobody else has never go. */
+  readonly mode: AuditMode;
   /** Told of a journal that is not kept, and of one that cannot be written. */
   readonly onFinding: (fact: string) => void;
+  /** Told of each journal of an earlier process once its records are in memory again. */
+  readonly onReplay?: (progress: ReplayProgress) => void;
   readonly write?: WriteAt;
+}
+
+export interface ReplayProgress {
+  /** Which of so many. */
+  readonly journal: number;
+  readonly journals: number;
+  readonly records: number;
+  /** Whether its process ended it in order. */
+  readonly closed: boolean;
 }
 
 export class Epochs {
@@ -44,9 +54,13 @@ export class Epochs {
   constructor(options: EpochsOptions) {
     this.#options = options;
     const { folder } = options;
-    for (const number of folder === null ? [] : journalNumbers(folder)) {
+    const numbers = folder === null ? [] : journalNumbers(folder);
+    for (const [i, number] of numbers.entries()) {
       this.#lastJournal = number;
-      this.#replay(folder!, number);
+      const epoch = this.#replay(folder!, number);
+      if (!epoch) continue;
+      const { size: records, endedInOrder: closed } = epoch;
+      options.onReplay?.({ journal: i + 1, journals: numbers.length, records, closed });
     }
   }
 
@@ -68,6 +82,10 @@ export class Epochs {
     return this.#kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get limitBytes(): number {
+    return this.#options.limitBytes;
+  }
+
   get isAlarming(): boolean {
     return this.bytes > ALARM_PART * this.#options.limitBytes;
   }
@@ -77,15 +95,19 @@ export class Epochs {
     return (this.newest?.bytes ?? 0) > EPOCH_PART * this.#options.limitBytes;
   }
 
-  /** Adds an epoch that was opened just now. */
-  add(epoch: Pick<KeptEpochOptions, 'origin' | 'statement' | 'keys'>): KeptEpoch {
-    const { engine: hasher, onFinding } = this.#options;
+  /** Adds an epoch that was opened just now, with the statement as its only record. */
+  add(opened: Pick<KeptEpochOptions, 'origin' | 'statement' | 'keys'>): KeptEpoch {
+    const { engine: hasher, logPin, onFinding } = this.#options;
+    verifyEpoch(hasher, opened.statement, logPin); // nobody could verify a head of an epoch without
     let told = '';
     const onJournalFault = (code: string) => {
       if (code !== told) onFinding(`the journal of the audit log cannot be written (${code})`);
       told = code;
     };
-    const added = new KeptEpoch({ hasher, ...epoch, journal: this.#newJournal(onJournalFault), onJournalFault });
+    const journal = this.#newJournal(onJournalFault);
+    const tree = new EpochTree(hasher, journal?.bundles ?? null);
+    const added = new KeptEpoch({ hasher, ...opened, tree, journal, onJournalFault });
+    added.append(opened.statement);
     this.#kept.push(added);
     this.#before = null;
     return added;
@@ -101,18 +123,12 @@ export class Epochs {
     this.#before = before;
   }
 
-  /** Prunes closed epochs that may be, the oldest first, until the rest is within the limit; gives those that it pruned. */
-  bound(mayPrune: (epoch: KeptEpoch) => boolean): KeptEpoch[] {
-    const pruned: KeptEpoch[] = [];
-    let excess = this.bytes - this.#options.limitBytes;
-    for (const epoch of this.#kept) {
-      const isOverMany = this.#kept.length - pruned.length > MAX_EPOCHS;
-      if (epoch.isOpen || (excess <= 0 && !isOverMany)) break;
-      if (epoch.isPruned || !mayPrune(epoch)) continue;
-      excess -= epoch.bytes;
-      epoch.prune();
-      pruned.push(epoch);
-    }
+  /** Drops what the limit asks for, in the order of prune.ts; gives what it dropped. */
+  bound(): Pruned[] {
+    const { limitBytes, mode, onFinding } = this.#options;
+    const mayLose = mode === 'best-effort' || mode === 'none';
+    const onFault = (code: string) => onFinding(`records of the audit log cannot be dropped (${code})`);
+    const pruned = pruneEpochs(this.#kept, { limitBytes, maxEpochs: MAX_EPOCHS, mayLose, onFault });
     while (this.#kept.length > MAX_EPOCHS && this.#kept[0]!.isPruned) this.#kept.shift();
     return pruned;
   }
@@ -123,11 +139,11 @@ export class Epochs {
   }
 
   #newJournal(onFault: (code: string) => void): Journal | null {
-    const { folder, engine: hasher, write = writeAt } = this.#options;
+    const { folder, write = writeAt } = this.#options;
     if (folder === null) return null;
     this.#lastJournal += 1;
     try {
-      return new Journal({ folder, number: this.#lastJournal, hasher, write });
+      return new Journal({ folder, number: this.#lastJournal, write });
     } catch (error) {
       onFault((error as NodeJS.ErrnoException).code ?? 'unknown');
       return null;
@@ -135,62 +151,17 @@ export class Epochs {
   }
 
   /** Keeps the epoch of a journal, or deletes the journal and says why. */
-  #replay(folder: string, number: number): void {
+  #replay(folder: string, number: number): KeptEpoch | null {
+    const { engine, logPin, write = writeAt } = this.#options;
     try {
-      const replayed = replay(this.#options, folder, number);
+      const replayed = replayEpoch({ engine, logPin, folder, number, write });
       if (replayed) this.#kept.push(replayed);
       else removeJournal(folder, number); // its process ended before it had a record
+      return replayed;
     } catch (thrown) {
       this.#options.onFinding(`discarded journal ${number} of the audit log: ${asProblem(thrown).detail}`);
       removeJournal(folder, number);
+      return null;
     }
   }
-}
-
-function replay({ engine, logPin }: EpochsOptions, folder: string, number: number): KeptEpoch | null {
-  const { entries, checkpoint, bytes } = readJournal(engine, folder, number);
-  const [statement] = entries;
-  if (!statement) return null;
-  const { event, keys } = verifyEpoch(engine, statement, logPin);
-  const { origin } = event.obj;
-  const journal = {
-    bytes,
-    size: entries.length,
-    follow() {},
-    head() {},
-    close() {},
-    remove: () => removeJournal(folder, number),
-  };
-  return replayedEpoch(engine, { entries, origin, keys, checkpoint, journal, source: 'tmpfs' });
-}
-
-export interface Replayed extends Pick<KeptEpochOptions, 'origin' | 'keys'> {
-  /** The statement first. */
-  readonly entries: readonly Uint8Array[];
-  /** The newest head, if one was signed. */
-  readonly checkpoint: Uint8Array | null;
-  readonly journal?: KeptEpochOptions['journal'];
-  readonly source: 'tmpfs' | 'stick';
-}
-
-/** An epoch of an earlier process, closed; refuses what is not the tree of its head. */
-export function replayedEpoch(engine: Engine, replayed: Replayed): KeptEpoch {
-  const { entries, origin, keys, checkpoint, journal = null, source } = replayed;
-  const [statement, ...records] = entries as [Uint8Array, ...Uint8Array[]];
-  const epoch = new KeptEpoch({ hasher: engine, origin, statement, keys, journal, onJournalFault() {}, source });
-  for (const record of records) epoch.append(record, transferIn(record));
-  if (checkpoint) {
-    const { head, seconds } = verifyCheckpoint(engine, checkpoint, origin, keys);
-    epoch.take({ ...head, seconds, checkpoint });
-    epoch.publish(epoch.signed!);
-    epoch.requireHead();
-  }
-  epoch.close();
-  return epoch;
-}
-
-/** The transfer that a record is about. */
-function transferIn(record: Uint8Array): string | undefined {
-  const { obj } = parseJson(record, MAX_EPOCH_RECORD_BYTES) as { readonly obj: { readonly x?: string } };
-  return obj.x;
 }

@@ -4,27 +4,16 @@
  * It holds the last heads, and for a week the last head of each hour, which the end of the hour leaves in its place: a
  * reader that comes once a week misses no hour.
  */
+import { keptHeads } from './heads.ts';
 import type { LogView, PublishedHead } from './log-view.ts';
-
-const LAST_HEADS = 20;
-const HOUR_SECONDS = 3600;
-const WEEK_SECONDS = 7 * 24 * HOUR_SECONDS;
 
 export interface FeedHead extends PublishedHead {
   readonly origin: string;
 }
 
-/** The heads of the feed over all epochs, newest first: at most 189, since hours are counted from the newest head. */
+/** The heads of the feed over all epochs, newest first: at most 188. */
 export function feedHeads(log: LogView): FeedHead[] {
-  const heads = log.epochs.flatMap(({ origin, heads }) => heads.map((head) => ({ ...head, origin }))).reverse();
-  const hours = new Set<number>();
-  const oldest = (heads[0]?.seconds ?? 0) - WEEK_SECONDS;
-  return heads.filter(({ seconds }, i) => {
-    const hour = Math.floor(seconds / HOUR_SECONDS);
-    const isLast = seconds > oldest && !hours.has(hour);
-    if (isLast) hours.add(hour);
-    return isLast || i < LAST_HEADS;
-  });
+  return keptHeads(log.epochs.flatMap(({ origin, heads }) => heads.map((head) => ({ ...head, origin })))).reverse();
 }
 
 /** The feed as an XML document. */

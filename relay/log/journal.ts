@@ -1,70 +1,49 @@
 /**
- * The journal of one epoch: two files in memory from which the next process has every record, whatever ended this one.
+ * The journal of one epoch: files in memory from which the next process has every record, whatever ended this one.
  *
- *     audit-NUMBER.tail       two places for the newest head, written in turn, then the entries of the bundle that grows
- *     audit-NUMBER.bundles    full bundles, compressed, one after the other
+ *     audit-NUMBER.tail                two places for the newest head, written in turn, the statement, then the entries
+ *                                      of the bundle that grows
+ *     audit-NUMBER-SEGMENT.bundles     full bundles: bundle-files.ts
  *
- * Both consist of frames. A bundle is written before the entries that it holds are written over. A write that fails is
+ * All consist of frames. A bundle is written before the entries that it holds are written over. A write that fails is
  * done again at the same place with the next record: whether its bytes arrived makes no difference. docs/formats.md
  * section 18 is its table.
  */
 import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ByteReader, ByteWriter, concat, equalBytes } from '../../protocol/bytes.ts';
-import type { Hasher } from '../../protocol/merkle.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
-import type { WriteAt } from '../store/slot-file.ts';
-import { type EpochTree, unpackBundle } from './epoch-tree.ts';
+import { BundleFiles, type BundleFilesOptions } from './bundle-files.ts';
+import type { EpochTree } from './epoch-tree.ts';
+import { encodeFrame, FRAME_HEAD_BYTES, parseFrame } from './journal-frame.ts';
 
-const NAME = /^audit-(\d{8})\.(tail|bundles)$/;
-const HEAD_PLACE_BYTES = 16_384;
-const ENTRIES_AT = 2 * HEAD_PLACE_BYTES;
-const FRAME_HEAD_BYTES = 20;
-const CHECK_BYTES = 8;
+const NAME = /^audit-(\d{8})(\.tail|-\d{4}\.bundles(\.new)?)$/;
+const PLACE_BYTES = 20_480;
+const STATEMENT_AT = 2 * PLACE_BYTES;
+const ENTRIES_AT = 3 * PLACE_BYTES;
 
-export interface JournalOptions {
-  /** An existing private folder in memory. */
-  readonly folder: string;
-  /** Above that of every journal in the folder. */
-  readonly number: number;
-  readonly hasher: Hasher;
-  readonly write: WriteAt;
-}
-
-/** What a journal held. */
-export interface JournalContent {
-  readonly entries: readonly Uint8Array[];
-  /** The newest head that was signed; null when none was. */
-  readonly checkpoint: Uint8Array | null;
-  /** Bytes of memory that its files take. */
-  readonly bytes: number;
-}
+export type JournalOptions = BundleFilesOptions;
 
 export class Journal {
+  readonly bundles: BundleFiles;
   readonly #options: JournalOptions;
   readonly #tail: number;
-  readonly #bundles: number;
   #tailAt = ENTRIES_AT;
-  #bundlesAt = 0;
   #tailPeak = ENTRIES_AT;
-  /** Entries in full bundles, and entries in all. */
-  #sealed = 0;
   #written = 0;
   #heads = 0;
   #closed = false;
 
-  /** Makes the files, mode 600. Throws what the system throws. */
+  /** Makes the files, mode 600; the number is above that of every journal in the folder. Throws what the system throws. */
   constructor(options: JournalOptions) {
     this.#options = options;
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const { folder, number } = options;
-    this.#tail = openSync(pathOf(folder, number, 'tail'), flags, 0o600);
-    this.#bundles = openSync(pathOf(folder, number, 'bundles'), flags, 0o600);
+    this.#tail = openSync(tailPath(options), flags, 0o600);
+    this.bundles = new BundleFiles(options);
   }
 
   /** Bytes of memory that it takes. */
   get bytes(): number {
-    return this.#tailPeak + this.#bundlesAt;
+    return this.#tailPeak + this.bundles.bytes;
   }
 
   /** Entries that it has. */
@@ -74,15 +53,15 @@ export class Journal {
 
   /** Writes what the tree has more than the journal. Throws what the system throws, and can be called again. */
   follow(tree: EpochTree): void {
-    while (this.#sealed + TILE_WIDTH <= tree.size) {
-      const index = this.#sealed / TILE_WIDTH;
-      this.#bundlesAt += this.#put(this.#bundles, this.#bundlesAt, index, tree.packed(index));
-      this.#sealed += TILE_WIDTH;
-      this.#written = this.#sealed;
+    if (this.#closed) return;
+    if (this.#written === 0) this.#put(STATEMENT_AT, 0, tree.entry(0));
+    while (this.bundles.count < tree.bundles) {
+      this.bundles.put(tree.full(this.bundles.count));
+      this.#written = this.bundles.count * TILE_WIDTH;
       this.#tailAt = ENTRIES_AT;
     }
     while (this.#written < tree.size) {
-      this.#tailAt += this.#put(this.#tail, this.#tailAt, this.#written, tree.entry(this.#written));
+      this.#tailAt += this.#put(this.#tailAt, this.#written, tree.entry(this.#written));
       this.#written += 1;
       this.#tailPeak = Math.max(this.#tailPeak, this.#tailAt);
     }
@@ -90,17 +69,18 @@ export class Journal {
 
   /** Writes the newest head. Throws what the system throws. */
   head(checkpoint: Uint8Array): void {
+    if (this.#closed) return;
     const number = this.#heads + 1;
-    this.#put(this.#tail, (number % 2) * HEAD_PLACE_BYTES, number, checkpoint);
+    this.#put((number % 2) * PLACE_BYTES, number, checkpoint);
     this.#heads = number;
   }
 
-  /** From then on nothing is written; the files stay. */
+  /** From then on nothing is written; the files stay, and bundles can be read. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     closeSync(this.#tail);
-    closeSync(this.#bundles);
+    this.bundles.close();
   }
 
   /** Deletes the files. */
@@ -109,12 +89,23 @@ export class Journal {
     removeJournal(this.#options.folder, this.#options.number);
   }
 
-  #put(fd: number, at: number, number: number, bytes: Uint8Array): number {
-    const { hasher, write } = this.#options;
-    const frame = encodeFrame(hasher, number, bytes);
-    if (!this.#closed) write(fd, frame, at);
+  #put(at: number, number: number, bytes: Uint8Array): number {
+    const frame = encodeFrame(number, bytes);
+    this.#options.write(this.#tail, frame, at);
     return frame.length;
   }
+}
+
+/** What stands in the tail file of a journal. */
+export interface JournalTail {
+  /** Null when its process ended before it had a record. */
+  readonly statement: Uint8Array | null;
+  /** The newest head that was signed; null when none was. */
+  readonly checkpoint: Uint8Array | null;
+  /** Bytes of memory that the file takes. */
+  readonly bytes: number;
+  /** The entries from index `first` on, as far as they are whole. */
+  entriesFrom(first: number): Uint8Array[];
 }
 
 /** The numbers of the journals in a folder, ascending. */
@@ -123,56 +114,37 @@ export function journalNumbers(folder: string): number[] {
   return [...new Set(numbers.map(Number))].sort((a, b) => a - b);
 }
 
-/** Reads a journal as far as its frames are whole. */
-export function readJournal(hasher: Hasher, folder: string, number: number): JournalContent {
-  const bundles = readFileSync(pathOf(folder, number, 'bundles'));
-  const tail = readFileSync(pathOf(folder, number, 'tail'));
-  const entries = framesFrom(hasher, bundles, 0).flatMap((packed) => unpackBundle(packed));
-  const rest = framesFrom(hasher, tail.subarray(ENTRIES_AT), entries.length);
-  const heads = [0, 1].flatMap((place) => {
-    const start = place * HEAD_PLACE_BYTES;
-    return parseFrame(hasher, tail.subarray(start, start + HEAD_PLACE_BYTES)) ?? [];
-  });
+/** Reads the tail file of a journal: at most the places, and one bundle's entries. Throws what the system throws. */
+export function readTail(options: Pick<JournalOptions, 'folder' | 'number'>): JournalTail {
+  const bytes = readFileSync(tailPath(options));
+  const frameIn = (at: number) => parseFrame(bytes.subarray(at, at + PLACE_BYTES));
+  const heads = [0, PLACE_BYTES].flatMap((at) => frameIn(at) ?? []);
   const newest = heads.sort((a, b) => b.number - a.number)[0];
-  return { entries: [...entries, ...rest], checkpoint: newest?.bytes ?? null, bytes: bundles.length + tail.length };
+  return {
+    statement: frameIn(STATEMENT_AT)?.content ?? null,
+    checkpoint: newest?.content ?? null,
+    bytes: bytes.length,
+    entriesFrom: (first) => entriesIn(bytes.subarray(ENTRIES_AT), first),
+  };
 }
 
 /** Deletes a journal. */
 export function removeJournal(folder: string, number: number): void {
-  rmSync(pathOf(folder, number, 'bundles'), { force: true });
-  rmSync(pathOf(folder, number, 'tail'), { force: true });
+  const ours = readdirSync(folder).filter((name) => Number(NAME.exec(name)?.[1]) === number);
+  for (const name of ours) rmSync(join(folder, name), { force: true });
 }
 
-function pathOf(folder: string, number: number, kind: 'tail' | 'bundles'): string {
-  return join(folder, `audit-${String(number).padStart(8, '0')}.${kind}`);
+function tailPath({ folder, number }: Pick<JournalOptions, 'folder' | 'number'>): string {
+  return join(folder, `audit-${String(number).padStart(8, '0')}.tail`);
 }
 
-/** What the whole frames hold whose numbers go on from `first`. */
-function framesFrom(hasher: Hasher, bytes: Uint8Array, first: number): Uint8Array[] {
+/** What the whole frames hold whose numbers go on from `first`, copied. */
+function entriesIn(bytes: Uint8Array, first: number): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (let at = 0; ; ) {
-    const frame = parseFrame(hasher, bytes.subarray(at));
+    const frame = parseFrame(bytes.subarray(at));
     if (frame?.number !== first + found.length) return found;
-    found.push(frame.bytes);
-    at += FRAME_HEAD_BYTES + frame.bytes.length;
+    found.push(new Uint8Array(frame.content));
+    at += FRAME_HEAD_BYTES + frame.content.length;
   }
-}
-
-/** length u32 | number u64 | first 8 bytes of SHA-256(length || number || bytes) | bytes */
-function encodeFrame(hasher: Hasher, number: number, bytes: Uint8Array): Uint8Array {
-  const head = new Uint8Array(12);
-  new ByteWriter(head).u32(bytes.length).u64(number);
-  return concat(head, hasher.sha256(head, bytes).subarray(0, CHECK_BYTES), bytes);
-}
-
-/** The frame at the start of `bytes`, copied; undefined unless it is whole. */
-function parseFrame(hasher: Hasher, bytes: Uint8Array): { number: number; bytes: Uint8Array } | undefined {
-  if (bytes.length < FRAME_HEAD_BYTES) return undefined;
-  const head = bytes.subarray(0, 12);
-  const end = FRAME_HEAD_BYTES + new DataView(head.buffer, head.byteOffset).getUint32(0);
-  if (end > bytes.length) return undefined;
-  const content = bytes.subarray(FRAME_HEAD_BYTES, end);
-  const check = hasher.sha256(head, content).subarray(0, CHECK_BYTES);
-  if (!equalBytes(check, bytes.subarray(12, FRAME_HEAD_BYTES))) return undefined;
-  return { number: new ByteReader(head.subarray(4), 'file-invalid').u64(), bytes: new Uint8Array(content) };
 }

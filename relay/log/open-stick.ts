@@ -1,6 +1,7 @@
 /** The stick that a configuration names, with what earlier processes left there and this one goes on from. */
+
+import type { Draft } from './draft.ts';
 import type { Epochs } from './epochs.ts';
-import type { Draft } from './sequencer.ts';
 import { Stick, type StickOptions } from './stick.ts';
 import { lastOf, type StoredEpoch } from './stick-reader.ts';
 import { type Recovered, recover } from './stick-recovery.ts';

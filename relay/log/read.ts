@@ -2,8 +2,10 @@
  * Reading an epoch of the audit log: its newest head, tiles as wide as somebody asks for, records. What is not there is
  * refused with `not-available`, like everything that a stranger asks for in vain.
  */
+import { utf8 } from '../../protocol/bytes.ts';
 import { HASH_BYTES, type Hasher, type HashReader } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { toHex } from '../../protocol/text.ts';
 import { encodeBundle, parseBundle, TILE_WIDTH, type Tile, tileOf, tileReader } from '../../protocol/tile.ts';
 import type { EpochView, LogView, PublishedHead } from './log-view.ts';
 
@@ -15,8 +17,19 @@ export function epochOf(log: LogView, origin: string | undefined): EpochView {
   return epoch ?? missing(`no epoch with a head${origin === undefined ? '' : ' of that origin'} is kept`);
 }
 
+/** The kept epoch with this SHA-256 of its origin in hex; it may have no head yet. */
+export function epochById(hasher: Hasher, log: LogView, id: string): EpochView {
+  const epoch = log.epochs.find(({ origin }) => toHex(hasher.sha256(utf8(origin))) === id);
+  return epoch ?? missing('no epoch of that name is kept');
+}
+
+/** Leaves that may be read: those below the newest head, of a closed epoch all. */
+export function shownSize({ tail, heads }: Pick<EpochView, 'tail' | 'heads'>): number {
+  return tail?.size ?? newestHead({ heads }).size;
+}
+
 /** The newest head of an epoch that `epochOf` gave. */
-export function newestHead({ heads }: EpochView): PublishedHead {
+export function newestHead({ heads }: Pick<EpochView, 'heads'>): PublishedHead {
   return heads.at(-1) ?? missing('no head is signed yet');
 }
 
@@ -41,7 +54,7 @@ export function readBundle(epoch: EpochView, tile: Tile): Uint8Array {
 
 /** At most `limit` records, at most as many as a bundle has, from index `from` on. */
 export function readRecords(epoch: EpochView, from: number, limit: number): Uint8Array[] {
-  const { size } = newestHead(epoch);
+  const size = shownSize(epoch);
   const below = Math.min(size, from + limit);
   if (from >= below) missing(`record ${from} is not below ${size}`);
   const first = Math.floor(from / TILE_WIDTH);
@@ -54,9 +67,9 @@ export function readRecords(epoch: EpochView, from: number, limit: number): Uint
   return records.slice(from - first * TILE_WIDTH, below - first * TILE_WIDTH);
 }
 
-/** The hashes of the newest head's tree, from its tiles: a proof reads a few tiles however large the tree is. */
-export function hashesOf(hasher: Hasher, epoch: EpochView): HashReader {
-  return tileReader(hasher, newestHead(epoch).size, (tile) => readTile(epoch, tile));
+/** The hashes of the tree of `size` leaves, from its tiles: a proof reads a few tiles however large the tree is. */
+export function hashesOf(hasher: Hasher, epoch: EpochView, size: number): HashReader {
+  return tileReader(hasher, size, (tile) => readTile(epoch, tile));
 }
 
 function widest(
@@ -64,7 +77,7 @@ function widest(
   { level, index, width }: Tile,
   read: (tile: Tile) => Uint8Array | undefined,
 ): { readonly bytes: Uint8Array; readonly width: number } {
-  const kept = { ...tileOf(level === 'entries' ? 0 : level, index * TILE_WIDTH, newestHead(epoch).size), level };
+  const kept = { ...tileOf(level === 'entries' ? 0 : level, index * TILE_WIDTH, shownSize(epoch)), level };
   const bytes = kept.width >= width ? read(kept) : undefined;
   return bytes ? { bytes, width: kept.width } : missing('the tree has no such tile, or it is no longer kept');
 }

@@ -40,6 +40,10 @@ export interface Signer {
   commit(origin: string, below: number, chain: Uint8Array): Promise<Uint8Array>;
   /** Forgets the keys of an epoch, after what was asked before. */
   end(origin: string): void;
+  /** Why it answers no more; null while it does. */
+  readonly ended: Problem | null;
+  /** Begins anew if it ended by itself, with no key of any epoch; refuses what keeps it from that. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -107,6 +111,10 @@ export class LogSigner implements Signer {
   end(origin: string): void {
     this.#epochs.delete(origin);
   }
+
+  readonly ended = null;
+
+  async restart(): Promise<void> {} // it ends with its process
 
   async close(): Promise<void> {
     this.#epochs.clear();

@@ -2,7 +2,7 @@
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
-import type { Draft } from './sequencer.ts';
+import type { Draft } from './draft.ts';
 import { isMissing, type StickDisk } from './stick-disk.ts';
 import { StickFiles } from './stick-files.ts';
 import { readStick, type StickContent } from './stick-reader.ts';

@@ -80,6 +80,7 @@ export class StickEpoch {
     if (!tree || from + TILE_WIDTH > tree.size) return false;
     await this.#publishTiles(tree, from, from + TILE_WIDTH, ({ width }) => width === TILE_WIDTH);
     this.#bundles += 1;
+    this.#options.epoch.savedBy('stick', this.#bundles * TILE_WIDTH);
     this.#below = Math.max(this.#below, this.#bundles * TILE_WIDTH);
     await this.#fileHeadOf(tree, signed);
     return true;
@@ -106,7 +107,7 @@ export class StickEpoch {
 
   async #journalAll(): Promise<void> {
     const { epoch } = this.#options;
-    while (epoch.isOpen && epoch.size - this.#below > BACKLOG && (await this.file()));
+    while (epoch.isOpen && this.#isBehind(epoch) && (await this.file()));
     const { tree, signed, size } = epoch;
     if (!epoch.isOpen || !tree) return;
     const items: JournalItem[] = recordsOf(tree, this.#below, size);
@@ -149,7 +150,13 @@ export class StickEpoch {
     const segments = await this.#files.names(this.#journalFolder);
     for (const name of segments) await this.#files.remove(`${this.#journalFolder}/${name}`);
     if (segments.length > 0) await this.#options.disk.syncFolder(this.#journalFolder);
+    epoch.savedBy('stick', tree.size);
     this.#isFinished = true;
+  }
+
+  /** Whether bundles become files before the rest goes to the journal: many do, or their entries left memory. */
+  #isBehind({ size, droppedBelow }: KeptEpoch): boolean {
+    return size - this.#below > BACKLOG || this.#below < droppedBelow;
   }
 
   /** Whether a head of that size is a file: the same size again is the same tree. */
@@ -161,7 +168,8 @@ export class StickEpoch {
     for (const tile of newTiles(from, below)) {
       if (!isWanted(tile)) continue;
       const bytes = tile.level === 'entries' ? tree.bundle(tile, below) : tree.tile(tile, below);
-      await this.#files.publish(`${this.#folder}/${tilePath(tile)}`, bytes!);
+      // Entries that an archive server has may have left memory before they came here.
+      if (bytes) await this.#files.publish(`${this.#folder}/${tilePath(tile)}`, bytes);
     }
   }
 

@@ -12,9 +12,10 @@ import { HASH_BYTES } from '../../protocol/merkle.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { toBase64Url } from '../../protocol/text.ts';
 import { TILE_WIDTH, tileOfEntries, tilePath } from '../../protocol/tile.ts';
-import { replayedEpoch } from './epochs.ts';
-import type { KeptEpoch } from './kept-epoch.ts';
+import { EpochTree } from './epoch-tree.ts';
+import { KeptEpoch } from './kept-epoch.ts';
 import type { PublishedHead } from './log-view.ts';
+import { transferIn } from './replay.ts';
 import type { StickDisk } from './stick-disk.ts';
 import { namesIn } from './stick-files.ts';
 import { SEGMENT_BYTES } from './stick-journal.ts';
@@ -61,13 +62,7 @@ export async function recover(engine: Engine, disk: StickDisk, stored: StoredEpo
   if (entries.length === 0) entries.push(statement);
   const below = Math.max(promised, newest?.size ?? 0);
   try {
-    const epoch = replayedEpoch(engine, {
-      entries,
-      origin,
-      keys,
-      checkpoint: newest?.checkpoint ?? null,
-      source: 'stick',
-    });
+    const epoch = wholeEpoch(engine, stored, entries, newest);
     if (promised > entries.length) tell(`${promised} records were written, ${entries.length} are there`);
     const lost = promised > entries.length ? { from: entries.length, below: promised } : null;
     return { epoch, previous: epoch.asPrevious(), lost, findings };
@@ -85,6 +80,27 @@ export async function recover(engine: Engine, disk: StickDisk, stored: StoredEpo
     } as const;
     return { epoch: null, previous, lost: { from: Math.min(from, below), below }, findings };
   }
+}
+
+/** The epoch of these records, closed; refuses `proof-invalid` when they are not those of its head. */
+function wholeEpoch(
+  hasher: Engine,
+  { statement, keys, event }: StoredEpoch,
+  entries: readonly Uint8Array[],
+  head: PublishedHead | null,
+): KeptEpoch {
+  const tree = new EpochTree(hasher, null);
+  const { origin } = event.obj;
+  const source = 'stick';
+  const epoch = new KeptEpoch({ hasher, origin, statement, keys, tree, journal: null, onJournalFault() {}, source });
+  for (const entry of entries) tree.append(entry, transferIn(entry));
+  if (head) {
+    epoch.take(head);
+    epoch.publish(head);
+  }
+  epoch.requireWhole();
+  epoch.close();
+  return epoch;
 }
 
 async function readJournals(engine: Engine, disk: StickDisk, { id, keys, segments }: StoredEpoch) {

@@ -1,6 +1,6 @@
 /** What is said of the stick: in records of the log, and in words for who looks after the relay. */
 import type { AuditMode } from '../../protocol/log-action.ts';
-import type { Draft } from './sequencer.ts';
+import type { Draft } from './draft.ts';
 import type { StickState } from './stick-attach.ts';
 
 export interface StickReportOptions {

@@ -8,9 +8,9 @@
 import type { Engine } from '../../protocol/engine/engine.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
 import type { Archive, Kept } from './archive.ts';
+import type { Draft } from './draft.ts';
 import type { Epochs } from './epochs.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
-import type { Draft } from './sequencer.ts';
 import type { Signer } from './signer.ts';
 import { type Attached, attach, requireSame, type StickState, stateOf } from './stick-attach.ts';
 import type { StickDisk } from './stick-disk.ts';
@@ -93,10 +93,6 @@ export class Stick implements Archive {
 
   get alarm(): string | null {
     return this.#report.alarm(this.#state, this.unarchived);
-  }
-
-  has(origin: string): boolean {
-    return this.#there.get(origin)?.isWhole ?? false;
   }
 
   /** Looks at the stick before the first epoch is opened; null when there is none that may be used. */

@@ -8,6 +8,13 @@ import { Problem } from '../../protocol/problem.ts';
 import type { Role, Zone } from '../../protocol/shapes.ts';
 import type { Member, Registry } from './registry.ts';
 
+/** The refusal of a caller that showed an API key, or a registration, and may not make this call. */
+export class NotAuthenticated extends Problem {
+  constructor(detail: string) {
+    super('not-available', detail);
+  }
+}
+
 /** `device` is any registered device, a role is a device that the roster gives that role. */
 export type Allowed = 'device' | Role;
 
@@ -35,13 +42,13 @@ export function authenticate(
   zone: ZoneGate,
 ): Member {
   const member = registry.withApiKey(bearerKey(authorization));
-  if (!member) throw new Problem('not-available', 'the API key belongs to no registered device');
+  if (!member) throw new NotAuthenticated('the API key belongs to no registered device');
   const { device } = member;
   if (!zone.admits(device.zone)) {
-    throw new Problem('not-available', `${device.name} is of zone ${device.zone} and called in zone ${zone.name}`);
+    throw new NotAuthenticated(`${device.name} is of zone ${device.zone} and called in zone ${zone.name}`);
   }
   if (allowed !== 'device' && !device.roles.includes(allowed)) {
-    throw new Problem('not-available', `${device.name} lacks the role ${allowed}`);
+    throw new NotAuthenticated(`${device.name} lacks the role ${allowed}`);
   }
   return member;
 }

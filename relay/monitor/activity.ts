@@ -66,6 +66,12 @@ export class Activity {
     return { blockMs: this.#since(block), claimMs: this.#since(claim), registeredMs: this.#since(registered) };
   }
 
+  /** For how long a registered sender had no block accepted. */
+  silentMs(did: string): number {
+    const { block, registered } = this.#moments.get(did) ?? {};
+    return this.#since(block ?? registered) ?? 0;
+  }
+
   /** For how long the oldest held block is held; null when none is. */
   get oldestBlockMs(): number | null {
     return this.#since(this.#heldSince.values().next().value);

@@ -2,6 +2,7 @@
 import type { AuditMode } from '../../protocol/log-action.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Conduit } from '../conduit.ts';
+import { logNotices } from '../log/log-state.ts';
 import type { Version } from '../version.ts';
 
 export interface Health {
@@ -50,7 +51,7 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
 }
 
 function noticesOf({ roster, store, audit }: Conduit): string[] {
-  const notices = audit.notices;
+  const notices = logNotices(audit.state);
   if (roster.unrostered > 0) {
     notices.push(`${roster.unrostered} revocations stand in no roster: publish one, and put it into the site's file`);
   }

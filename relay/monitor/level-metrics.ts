@@ -1,5 +1,6 @@
 /** The relay's levels as gauges: what is so at the moment of asking. */
 import { Gauge, type OpenMetricsContentType, type Registry } from 'prom-client';
+import type { LogState } from '../log/log-state.ts';
 import type { Health } from './health.ts';
 
 export interface Levels {
@@ -13,8 +14,8 @@ export interface Levels {
   readonly unrostered: number;
   /** Whether a restart would begin with an older roster than the one in force. */
   readonly rosterNotInFile: boolean;
-  /** Records of the audit log that are on no stick although there should be one. */
-  readonly unarchived: number;
+  /** Null while no site is configured. */
+  readonly log: LogState | null;
 }
 
 /** Gauges of one number, and what they show. */
@@ -60,11 +61,6 @@ const NUMBERS: readonly { readonly name: string; readonly help: string; readonly
     of: ({ intervalSeconds }) => intervalSeconds,
   },
   {
-    name: 'ghostpipe_audit_unarchived_records',
-    help: 'Records of the audit log in memory that are not on its stick.',
-    of: ({ unarchived }) => unarchived,
-  },
-  {
     name: 'ghostpipe_oldest_block_age_seconds',
     help: 'For how long the oldest held block is held; 0 when none is.',
     of: ({ oldestBlockSeconds }) => oldestBlockSeconds,
@@ -91,17 +87,6 @@ export function addLevelMetrics(registers: Registry<OpenMetricsContentType>[], l
     collect() {
       const { slots = { free: 0, used: 0, burning: 0 } } = levels().health;
       for (const [state, count] of Object.entries(slots)) this.set({ state }, count);
-    },
-  });
-  new Gauge({
-    name: 'ghostpipe_audit_mode',
-    help: 'Always 1: what the audit log promises now.',
-    labelNames: ['mode'],
-    registers,
-    collect() {
-      this.reset();
-      const mode = levels().health.auditMode;
-      if (mode) this.set({ mode }, 1);
     },
   });
   new Gauge({

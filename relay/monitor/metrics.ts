@@ -11,6 +11,7 @@ import type { DropReason } from '../http/connections.ts';
 import type { DeliveryEvent } from '../store/event.ts';
 import { addDeviceMetrics } from './device-metrics.ts';
 import { addLevelMetrics, type Levels } from './level-metrics.ts';
+import { addLogMetrics } from './log-metrics.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import type { DeviceStatus } from './status.ts';
 
@@ -110,6 +111,7 @@ export function makeMetrics(levels: () => Levels, devices: () => readonly Device
   for (const code of FREQUENT_CODES) refusals.inc({ code }, 0);
   for (const reason of DROP_REASONS) dropped.inc({ reason }, 0);
   addLevelMetrics(registers, levels);
+  addLogMetrics(registers, () => levels().log);
   const endProcess = addProcessMetrics(registers);
   addDeviceMetrics([inManagement], devices);
   return {

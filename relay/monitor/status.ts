@@ -5,6 +5,7 @@
 import type { RosterDevice } from '../../protocol/roster.ts';
 import type { Role, Zone } from '../../protocol/shapes.ts';
 import type { Conduit } from '../conduit.ts';
+import { logFacts } from '../log/log-state.ts';
 import type { Health } from './health.ts';
 
 /** One line about the relay for a person; a part of the relay that has something to say adds one. */
@@ -73,7 +74,7 @@ function siteFacts({ roster, activity, audit }: Conduit, { epoch, registeredDevi
     { name: 'Block', value: `${profile.blockSize} bytes, one each ${profile.intervalMs / 1000} s` },
     { name: 'Oldest block held', value: oldest === null ? 'none is held' : inWords(oldest / 1000) },
     { name: 'Epoch', value: epoch! },
-    ...audit.facts,
+    ...logFacts(audit.state),
   ];
 }
 

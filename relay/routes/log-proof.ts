@@ -2,17 +2,32 @@
 import { formatAddCheckpoint } from '../../protocol/add-checkpoint.ts';
 import type { Hasher } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { formatTailProof } from '../../protocol/tail-proof.ts';
 import { fromHex, toBase64 } from '../../protocol/text.ts';
 import { formatTlogProof } from '../../protocol/tlog-proof.ts';
 import type { EpochView, LogView } from '../log/log-view.ts';
-import { leafOf, proofOfGrowth, proofOfLeaf } from '../log/proofs.ts';
-import { epochOf } from '../log/read.ts';
+import { leafOf, proofOfGrowth, proofOfLeaf, proofOfTail } from '../log/proofs.ts';
+import { epochById, epochOf } from '../log/read.ts';
 import { inVain, type LogQuery, queryOf, sendEither } from './log-query.ts';
-import { describe, type OpenRoute } from './route.ts';
+import { EPOCH_URL } from './log-tiles.ts';
+import { describe, json, type OpenExchange, type OpenRoute, parameter } from './route.ts';
 
 const TRANSFER_ID_BYTES = 16;
+const [STRING, INTEGER] = [{ type: 'string' }, { type: 'integer' }];
+const TAIL = { origin: STRING, index: INTEGER, from: INTEGER, hashes: { type: 'array', items: STRING }, next: STRING };
 
 export function logProofRoutes(hasher: Hasher, log: LogView): OpenRoute[] {
+  const sendStatement = ({ request, reply }: OpenExchange, epoch: EpochView) => {
+    const { origin, isOpen, verifierKeys } = epoch;
+    const facts = { isOpen, mode: log.mode, verifierKeys, statement: textOf(epoch.statement) };
+    const proof = proofOfLeaf(hasher, epoch, 0);
+    return sendEither(
+      request,
+      reply,
+      () => formatTlogProof(proof),
+      () => ({ origin, ...facts, ...jsonOf(proof) }),
+    );
+  };
   return [
     {
       call: 'ct-epoch',
@@ -20,17 +35,33 @@ export function logProofRoutes(hasher: Hasher, log: LogView): OpenRoute[] {
       url: '/v2/ct/epoch',
       allowed: 'anyone',
       schema: described('The epoch statement with the proof that it is leaf 0, of the newest epoch or of ?origin=.'),
+      handle: (exchange) => sendStatement(exchange, epochOf(log, queryOf(exchange.request, ['origin']).text('origin'))),
+    },
+    {
+      call: 'ct-epoch',
+      method: 'GET',
+      url: `${EPOCH_URL}/epoch`,
+      allowed: 'anyone',
+      schema: described('The epoch statement with the proof that it is leaf 0, of any epoch that is kept.'),
+      handle(exchange) {
+        queryOf(exchange.request, []);
+        return sendStatement(exchange, epochById(hasher, log, parameter(exchange.request, 'epoch')));
+      },
+    },
+    {
+      call: 'ct-proof',
+      method: 'GET',
+      url: `${EPOCH_URL}/tail`,
+      allowed: 'anyone',
+      schema: describe('The proof that leaf ?index= is in a closed epoch, or that all of it continues its last head.', {
+        open: true,
+        response: { 200: json('The proof; next is the statement of the epoch after it.', TAIL) },
+      }),
       handle({ request, reply }) {
-        const epoch = epochOf(log, queryOf(request, ['origin']).text('origin'));
-        const { origin, isOpen, verifierKeys } = epoch;
-        const facts = { isOpen, mode: log.mode, verifierKeys, statement: textOf(epoch.statement) };
-        const proof = proofOfLeaf(hasher, epoch, 0);
-        return sendEither(
-          request,
-          reply,
-          () => formatTlogProof(proof),
-          () => ({ origin, ...facts, ...jsonOf(proof) }),
-        );
+        const index = queryOf(request, ['index']).number('index');
+        const epoch = epochById(hasher, log, parameter(request, 'epoch'));
+        reply.header('cache-control', 'no-store').header('content-type', 'application/json; charset=utf-8');
+        return reply.send(Buffer.from(formatTailProof(proofOfTail(hasher, log, epoch, index))));
       },
     },
     {

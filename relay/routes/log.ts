@@ -1,54 +1,21 @@
-/**
- * The audit log as anybody may read it: the newest checkpoint and hash tiles (C2SP tlog-tiles), heads, and the feed.
- * Its records are for auditors.
- */
+/** Every call of the audit log. Here: its heads as JSON and as a feed, for anybody; its records, for auditors. */
+import type { Hasher } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toBase64 } from '../../protocol/text.ts';
-import { parseTilePath, TILE_WIDTH, type Tile } from '../../protocol/tile.ts';
-import { OCTETS } from '../http/octet-reply.ts';
+import { TILE_WIDTH } from '../../protocol/tile.ts';
 import { feedHeads, feedXml } from '../log/feed.ts';
 import type { LogView, PublishedHead } from '../log/log-view.ts';
-import { epochOf, headOfSize, newestHead, readBundle, readRecords, readTile } from '../log/read.ts';
-import { inVain, queryOf, sendText } from './log-query.ts';
-import { describe, type Exchange, json, parameter, type Route } from './route.ts';
+import { epochOf, headOfSize, newestHead, readRecords, shownSize } from '../log/read.ts';
+import { logProofRoutes } from './log-proof.ts';
+import { queryOf } from './log-query.ts';
+import { logTileRoutes } from './log-tiles.ts';
+import { describe, json, type Route } from './route.ts';
 
-export function logRoutes(log: LogView): Route[] {
+export function logRoutes(hasher: Hasher, log: LogView): Route[] {
   const feed = newestFeed(log);
   return [
-    {
-      call: 'checkpoint',
-      method: 'GET',
-      url: '/checkpoint',
-      allowed: 'anyone',
-      schema: describe('The newest signed tree head (C2SP tlog-checkpoint).', {
-        open: true,
-        response: { 200: { description: 'A signed note.', content: TEXT } },
-      }),
-      handle({ request, reply }) {
-        queryOf(request, []);
-        return sendText(reply.header('cache-control', 'no-store'), newestHead(epochOf(log, undefined)).checkpoint);
-      },
-    },
-    {
-      call: 'tile',
-      method: 'GET',
-      url: '/tile/*',
-      allowed: 'anyone',
-      schema: describe('A tile of hashes of the newest epoch (C2SP tlog-tiles).', { open: true, ...TILE }),
-      handle: (exchange) =>
-        sendTile(exchange, 'tile/', (tile) => {
-          if (tile.level === 'entries') throw new Problem('not-available', 'this listener serves no entries');
-          return readTile(epochOf(log, undefined), tile);
-        }),
-    },
-    {
-      call: 'entries',
-      method: 'GET',
-      url: '/tile/entries/*',
-      allowed: 'audit',
-      schema: describe('A bundle of records of the newest epoch (C2SP tlog-tiles).', TILE),
-      handle: (exchange) => sendTile(exchange, 'tile/entries/', (tile) => readBundle(epochOf(log, undefined), tile)),
-    },
+    ...logTileRoutes(hasher, log),
+    ...logProofRoutes(hasher, log),
     {
       call: 'ct-sth',
       method: 'GET',
@@ -96,7 +63,7 @@ export function logRoutes(log: LogView): Route[] {
         const epoch = epochOf(log, query.text('origin'));
         const records = readRecords(epoch, from, limit).map((record) => Buffer.from(record).toString('utf8'));
         const { origin } = epoch;
-        return reply.header('cache-control', 'no-store').send({ origin, size: newestHead(epoch).size, from, records });
+        return reply.header('cache-control', 'no-store').send({ origin, size: shownSize(epoch), from, records });
       },
     },
     {
@@ -117,16 +84,6 @@ export function logRoutes(log: LogView): Route[] {
   ];
 }
 
-/** A tile may not be kept by caches: the next epoch is another tree under the same paths. */
-function sendTile({ request, reply }: Exchange, prefix: string, read: (tile: Tile) => Uint8Array): unknown {
-  queryOf(request, []);
-  const tile = inVain(() => parseTilePath(prefix + parameter(request, '*')));
-  return reply
-    .header('cache-control', 'no-store')
-    .header('content-type', OCTETS)
-    .send(Buffer.from(read(tile)));
-}
-
 /** The feed, written once for each head: it has more than a megabyte after a week, and anybody may ask. */
 function newestFeed(log: LogView): () => Buffer {
   let of: PublishedHead | undefined;
@@ -145,8 +102,6 @@ function headJson(origin: string, { size, root, seconds }: PublishedHead): objec
 
 const STRING = { type: 'string' };
 const INTEGER = { type: 'integer' };
-const TEXT = { 'text/plain': { schema: STRING } };
-const TILE = { response: { 200: { description: 'The tile.', content: { [OCTETS]: { schema: STRING } } } } };
 const HEAD = { origin: STRING, size: INTEGER, root: STRING, seconds: INTEGER };
 const HEADS = { type: 'object', properties: HEAD };
 const RECORDS = { origin: STRING, size: INTEGER, from: INTEGER, records: { type: 'array', items: STRING } };

@@ -291,9 +291,9 @@ export class Deliveries {
     this.#tell('burned', transfer);
   }
 
-  /** Every change of a transfer ends here: the store keeps it while it is held, then it is told. */
+  /** Every change of a transfer ends here: recorded first, so that a crash leaves no slot without its record, then kept. */
   #tell(type: DeliveryEvent['type'], transfer: Transfer, view?: View): void {
-    if (transfer.slot) this.#store.persist(transfer);
     this.#onEvent(deliveryEvent(type, transfer, view), transfer);
+    if (transfer.slot) this.#store.persist(transfer);
   }
 }

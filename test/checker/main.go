@@ -1,8 +1,13 @@
 // A checker of the audit log that is not ours: it knows C2SP's formats by golang.org/x/mod/sumdb alone. It reads a live
 // log over HTTP and verifies the Ed25519 line of the checkpoint, the root from the tiles, and the inclusion and
-// consistency proofs that the relay gives; with an API key also every record.
+// consistency proofs that the relay gives; with an API key also every record. Of an export it reads the folder, and
+// every record and proof in it.
 //
-//	checker URL VERIFIER-KEY [API-KEY]
+// With the id of a transfer it then waits until the log has grown, and verifies that too: the new tree, that it
+// continues the first one, and that a record about the transfer is in it.
+//
+//	checker URL VERIFIER-KEY [API-KEY [TRANSFER]]
+//	checker FOLDER VERIFIER-KEY
 package main
 
 import (
@@ -13,6 +18,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -30,12 +36,30 @@ func main() {
 	verifier, err := note.NewVerifier(os.Args[2])
 	check(err)
 	tree := openCheckpoint(get("/checkpoint"), verifier)
+	checkTree(tree, verifier)
+	fmt.Printf("%d leaves hold\n", tree.N)
+	if len(os.Args) > 4 {
+		grown := waitForGrowth(tree, verifier)
+		checkTree(grown, verifier)
+		checkConsistency(get(fmt.Sprintf("/v2/ct/consistency?from=%d", tree.N)), tree.N, tree.Hash, verifier)
+		checkTransfer(os.Args[4], grown, verifier)
+		fmt.Printf("%d leaves continue them\n", grown.N)
+	}
+}
+
+// checkTree verifies the tiles of a tree and the proofs that the relay gives of it.
+func checkTree(tree tlog.Tree, verifier note.Verifier) {
 	hashes := tlog.TileHashReader(tree, reader{})
 
 	root, err := tlog.TreeHash(tree.N, hashes) // refuses tiles that do not lead to the root
 	check(err)
 	if root != tree.Hash {
 		fail("the tiles give another root")
+	}
+	if isFolder() {
+		checkRecords(tree, hashes)
+		checkFolder(tree, hashes, verifier)
+		return
 	}
 	for _, index := range samples(tree.N) {
 		leaf, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
@@ -53,7 +77,6 @@ func main() {
 	if apiKey != "" {
 		checkRecords(tree, hashes)
 	}
-	fmt.Printf("%d leaves hold\n", tree.N)
 }
 
 // openCheckpoint is the head of a note whose Ed25519 line verifies.
@@ -105,20 +128,85 @@ func checkRecords(tree tlog.Tree, hashes tlog.HashReader) {
 		if width > 256 {
 			width = 256
 		}
-		bundle := get("/tile/entries/" + strings.TrimPrefix(path(tlog.Tile{H: 8, L: 0, N: index / 256, W: int(width)}), "tile/0/"))
-		for end := index + width; index < end; index++ {
-			length := int(binary.BigEndian.Uint16(bundle))
+		for _, record := range records(index/256, width) {
 			leaf, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
 			check(err)
-			if tlog.RecordHash(bundle[2:2+length]) != leaf[0] {
+			if tlog.RecordHash(record) != leaf[0] {
 				fail(fmt.Sprintf("record %d is another than its leaf", index))
 			}
-			bundle = bundle[2+length:]
+			index++
 		}
 	}
 }
 
-// reader gives tiles of height 8 over HTTP.
+// records are the entries of a bundle.
+func records(at int64, width int64) (found [][]byte) {
+	tile := path(tlog.Tile{H: 8, L: 0, N: at, W: int(width)})
+	bundle := get("/tile/entries/" + strings.TrimPrefix(tile, "tile/0/"))
+	for ; width > 0; width-- {
+		end := 2 + int(binary.BigEndian.Uint16(bundle))
+		found = append(found, bundle[2:end])
+		bundle = bundle[end:]
+	}
+	return found
+}
+
+func isFolder() bool {
+	return !strings.Contains(base, "://")
+}
+
+func readFile(path string) []byte {
+	data, err := os.ReadFile(filepath.Join(base, path))
+	check(err)
+	return data
+}
+
+// checkFolder verifies the epoch statement, every checkpoint and every proof of an export.
+func checkFolder(tree tlog.Tree, hashes tlog.HashReader, verifier note.Verifier) {
+	checkInclusion(readFile("epoch"), 0, tlog.Hash{}, verifier)
+	for _, name := range names("checkpoints/*") {
+		head := openCheckpoint(readFile(name), verifier)
+		root, err := tlog.TreeHash(head.N, hashes)
+		check(err)
+		if root != head.Hash || strconv.FormatInt(head.N, 10) != filepath.Base(name) {
+			fail(name + " is not of this tree")
+		}
+	}
+	for _, name := range names("proofs/*.tlog-proof") {
+		index := number(strings.TrimSuffix(filepath.Base(name), ".tlog-proof"))
+		leaf, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
+		check(err)
+		checkInclusion(readFile(name), index, leaf[0], verifier)
+	}
+	for _, name := range names("consistency/*.add-checkpoint") {
+		from, _, _ := strings.Cut(filepath.Base(name), "-")
+		old, err := tlog.TreeHash(number(from), hashes)
+		check(err)
+		checkConsistency(readFile(name), number(from), old, verifier)
+	}
+}
+
+// names are the files of a pattern, of which there has to be one.
+func names(pattern string) []string {
+	found, err := filepath.Glob(filepath.Join(base, pattern))
+	check(err)
+	if len(found) == 0 {
+		fail("no " + pattern)
+	}
+	for i, path := range found {
+		found[i], err = filepath.Rel(base, path)
+		check(err)
+	}
+	return found
+}
+
+func number(text string) int64 {
+	value, err := strconv.ParseInt(text, 10, 64)
+	check(err)
+	return value
+}
+
+// reader gives tiles of height 8 over HTTP, or from files.
 type reader struct{}
 
 func (reader) Height() int                     { return 8 }
@@ -169,6 +257,9 @@ func parseHash(line string) tlog.Hash {
 }
 
 func get(path string) []byte {
+	if isFolder() {
+		return readFile(path)
+	}
 	request, err := http.NewRequest("GET", base+path, nil)
 	check(err)
 	if apiKey != "" {

@@ -46,8 +46,24 @@ t.test('relay: against nginx over the same handshake, or in words why not', asyn
   t.equal(figures['nginx.cipher'], figures['relay.cipher']);
 });
 
+t.test('log: every figure is measured, and what is not is null', async (t) => {
+  const remains = (): string[] => readdirSync('/dev/shm').filter((name) => name.startsWith('ghostpipe-bench-'));
+  const before = remains();
+  const { status, stdout, stderr } = bench('log', '--quick', '--json');
+  t.equal(status, 0, stderr);
+  const figures = lastJson(stdout);
+  t.same(remains(), before, 'no folder is left in memory');
+  for (const name of ['appendRatio', 'journalledRatio', 'recordsPerSecond', 'proofP99Ms', 'proofsPerSecond']) {
+    t.ok(Number(figures[`log.${name}`]) > 0, `${name}: ${figures[`log.${name}`]}`);
+  }
+  for (const name of ['mibPerMillion', 'secondsPerMillion', 'replaySecondsPerMillion', 'replayPeakMiB']) {
+    t.ok(Number(figures[`log.${name}`]) > 0, `${name}: ${figures[`log.${name}`]}`);
+  }
+  t.equal(figures['log.requiredRecordsPerSecond'], null);
+});
+
 t.test('an unknown part is a usage error that names the parts', async (t) => {
   const { status, stderr } = bench('nothing');
   t.equal(status, 2);
-  t.match(stderr, /there is no part "nothing"; parts: seal, relay/);
+  t.match(stderr, /there is no part "nothing"; parts: seal, relay, log/);
 });

@@ -1,19 +1,29 @@
 /** The demo as a whole: nothing lost, nothing readable in the relay, and a search that finds what is there. */
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { nativeEngine } from '../../protocol/engine/native.ts';
+import { checkExport } from '../../tools/audit/export-check.ts';
 import { type DemoResult, runDemo } from '../../tools/ghostpipe/demo-run.ts';
 import type { Scene } from '../../tools/ghostpipe/demo-view.ts';
 import { searchMemory } from '../../tools/ghostpipe/memory-search.ts';
 
+import { changeFile } from '../fixtures/audit-export.ts';
+import { buildChecker } from '../fixtures/checker.ts';
+
 const MAIN = fileURLToPath(new URL('../../tools/ghostpipe/main.ts', import.meta.url));
 const LEAKY_RELAY = fileURLToPath(new URL('../fixtures/leaky-relay.ts', import.meta.url));
 
-function runCommand(temporary: string): Promise<{ code: number; out: string; err: string }> {
+/** Long enough for a head within the run, and short enough that the last one comes soon after it. */
+const SECONDS = 25;
+
+function runCommand(temporary: string, folder: string): Promise<{ code: number; out: string; err: string }> {
   const env = { ...process.env, TMPDIR: temporary };
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, 'demo', '--seconds', '10', '--json'], { env }, (error, out, err) =>
+    const words = ['demo', '--seconds', String(SECONDS), '--export', folder, '--json'];
+    execFile(process.execPath, [MAIN, ...words], { env }, (error, out, err) =>
       resolve({ code: Number(error?.code ?? 0), out, err }),
     );
   });
@@ -21,9 +31,10 @@ function runCommand(temporary: string): Promise<{ code: number; out: string; err
 
 t.setTimeout(180_000);
 
-t.test('demo --seconds 10 --json: all readings arrive, all blocks burn, the relay saw nothing', async (t) => {
-  const temporary = t.testdir();
-  const { code, out, err } = await runCommand(temporary);
+t.test('demo --seconds --export --json: all readings arrive, all blocks burn, the relay saw nothing', async (t) => {
+  const work = t.testdir({ temporary: {}, go: {} });
+  const [temporary, folder] = [join(work, 'temporary'), join(work, 'export')];
+  const { code, out, err } = await runCommand(temporary, folder);
   t.equal(code, 0, err);
   const result = JSON.parse(out.trim().split('\n').at(-1)!) as DemoResult;
   t.strictSame(Object.keys(result).sort(), [
@@ -31,6 +42,7 @@ t.test('demo --seconds 10 --json: all readings arrive, all blocks burn, the rela
     'burned',
     'control',
     'covers',
+    'exported',
     'lost',
     'plaintextSeenByRelay',
     'readingsIn',
@@ -40,7 +52,7 @@ t.test('demo --seconds 10 --json: all readings arrive, all blocks burn, the rela
   t.ok(result.readingsIn >= 10);
   t.equal(result.readingsOut, result.readingsIn);
   t.equal(result.lost, 0);
-  t.equal(result.seconds, 10);
+  t.equal(result.seconds, SECONDS);
   t.ok(result.blocks >= 5);
   t.equal(result.burned, result.blocks);
   t.ok(result.covers > 0);
@@ -48,6 +60,18 @@ t.test('demo --seconds 10 --json: all readings arrive, all blocks burn, the rela
   t.equal(result.plaintextSeenByRelay, mayTrace ? 0 : null);
   t.equal(result.control, mayTrace ? true : null);
   t.strictSame(readdirSync(temporary), [], 'the site is gone');
+
+  const { logPin, records, heads } = result.exported!;
+  const report = checkExport({ engine: nativeEngine, folder, logPin });
+  t.match(report, { ok: true, failures: [], notices: [], epochs: [{ records, heads, leaves: records }] });
+  t.ok(heads >= 2, `${heads} heads`);
+  t.ok(records >= 3 * result.blocks, 'each block was accepted, released and delivered');
+  const keys = readFileSync(join(folder, 'vkeys.txt'), 'utf8').trim().split('\n');
+  t.equal(keys.length, 3);
+  const check = buildChecker(join(work, 'go'));
+  t.match(await check(folder, keys[2]!), { code: 0, out: `${records} leaves hold\n` }, 'a checker that is not ours');
+  changeFile(join(folder, 'tile', 'entries', '000.p', String(records)), (bytes) => bytes.fill(0x41, 300, 301));
+  t.match(await check(folder, keys[2]!), { code: 1, err: /record 0 is another/ });
 });
 
 t.test('a relay that holds a canary in clear is caught', async (t) => {

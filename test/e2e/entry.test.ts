@@ -73,7 +73,13 @@ t.test('the first start installs and says so on stderr; the second does not call
 
 t.test('a link names the tool', async (t) => {
   const project = makeProject(t);
-  for (const name of ['paramant-sender', 'paramant-receiver', 'ghostpipe-relay', 'ghostpipe-provision']) {
+  for (const name of [
+    'paramant-sender',
+    'paramant-receiver',
+    'ghostpipe-relay',
+    'ghostpipe-provision',
+    'ghostpipe-audit',
+  ]) {
     t.same(JSON.parse((await run(project, name, ['a', 'b c'])).stdout).argv, [name, 'a', 'b c']);
   }
 });

@@ -61,7 +61,10 @@ t.test('a site and its devices, from the first command to the list', async (t) =
   t.strictSame(roster.routes, [{ from: 'plc-A1', to: ['archive'], views: 1 }]);
   t.match(roster.profile, { blockSize: 65_536, intervalMs: 2500 });
 
-  t.match((await run('list')).out, /roster version 3, 0 revoked\nNAME .*\nhistorian +it +receive .*\nplc-A1 +ot +send/);
+  t.match(
+    (await run('list')).out,
+    /roster version 3, 0 revoked\nLog key of its relay: sha256\/\S+\nNAME .*\nhistorian +it +receive .*\nplc-A1 +ot +send/,
+  );
   t.match((await run('list --json')).json, {
     siteName: 'plant-1',
     devices: [

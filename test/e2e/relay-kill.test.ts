@@ -2,18 +2,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type ControlItem, itemOf } from '../../protocol/control.ts';
-import { spkiOf } from '../../protocol/engine/der.ts';
-import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import { deriveSeed } from '../../protocol/engine/seeds.ts';
-import { pinOf, toHex } from '../../protocol/text.ts';
-import { Epochs } from '../../relay/log/epochs.ts';
-import { verifyChain } from '../fixtures/audit.ts';
+import { toHex } from '../../protocol/text.ts';
 import { Books } from '../fixtures/books.ts';
 import { killRun } from '../fixtures/kill-run.ts';
 import { smallPlant } from '../fixtures/plant.ts';
-import { openAs, sealTo, sessionItem } from '../fixtures/relay.ts';
+import { type Missing, missingIn } from '../fixtures/recorded.ts';
+import { ask, openAs, sealTo, sessionItem } from '../fixtures/relay.ts';
 import {
   blocksFolder,
   connect,
@@ -21,12 +18,14 @@ import {
   spawnRelay,
   writeRelayConfig,
 } from '../fixtures/relay-process.ts';
-import { seedOf } from '../fixtures/site.ts';
+import { makeSite } from '../fixtures/site.ts';
 
 /** `npm run test:long -- kill` asks for more. */
 const KILLS = 15;
 /** A sabotaged relay is caught at one of the first kills; the rest is for bad luck. */
 const MAX_SABOTAGED_KILLS = 60;
+/** Of the others one is not looked at before its end. */
+const SABOTAGED_LOG_KILLS = 4;
 const FAULTY = join(import.meta.dirname, '..', 'fixtures', 'faulty-relay.ts');
 const TMPFS = 0x01021994;
 const BLOCK_BYTES = 65_536;
@@ -38,11 +37,26 @@ if (!existsSync('/dev/shm') || statfsSync('/dev/shm').type !== TMPFS) {
   process.exit();
 }
 
+/** A relay that idles as a process of its own while the tests of this file run; asks for its heads, newest first. */
+const idle = startIdle();
+async function startIdle() {
+  const directory = t.testdir();
+  const devices = [{ name: 'plc', roles: ['send'] as const, zone: 'ot' as const }];
+  const site = makeSite({ directory, devices, routes: [], logQuantum: 16 });
+  const listener = { zone: 'ot', address: '127.0.0.1', port: 0, tls: 'pq', calls: ['ct-sth-history'] };
+  const { ready } = spawnRelay(t, writeRelayConfig(directory, site, { listeners: [listener] }));
+  const { listeners, pin } = await ready;
+  const peer = { host: '127.0.0.1', port: listeners[0]!.port, pins: [pin] };
+  return async () => {
+    const { heads } = JSON.parse((await ask(peer, { path: '/v2/ct/sth/history' })).body.toString());
+    return heads as { readonly size: number; readonly seconds: number }[];
+  };
+}
+
 t.test('nothing accepted is lost, nothing burned comes back, no view goes to two readers', async (t) => {
-  const inspect = (folder: string, { transferIds }: Books): void => {
-    const recorded = acceptedIn(t, folder);
-    const missing = transferIds.filter((id) => !recorded.has(id));
-    t.same(missing, [], `each of ${transferIds.length} accepted blocks has a record`);
+  let missing: Missing | undefined;
+  const inspect = (folder: string, answered: Books): void => {
+    missing = missingIn(folder, answered);
   };
   const books = await killRun(t, { directory: t.testdir(), kills: KILLS, inspect });
   const { accepted, burned } = books.counts;
@@ -50,17 +64,12 @@ t.test('nothing accepted is lost, nothing burned comes back, no view goes to two
   t.ok(burned > 0, `${burned} were seen to burn`);
   t.same(books.lost(), [], 'accepted and never given');
   t.same(books.faults, []);
+  t.match(missing, { accepted: [], burned: [] }, 'every answer has its record in the union of epochs');
+  t.ok(
+    missing!.accepted.length + missing!.burned.length === 0 && missing!.epochs > KILLS / 2,
+    `${missing!.epochs} epochs`,
+  );
 });
-
-/** Transfers that the audit log says were accepted; all epochs of all processes are verified. */
-function acceptedIn(t: Test, folder: string): Set<string> {
-  const logSeed = deriveSeed(engine, seedOf('relay'), 'ghostpipe/seed-log/v1');
-  const logPin = pinOf(spkiOf('ml-dsa-65', engine.singleKey('ml-dsa-65', logSeed).publicKey));
-  const onFinding = (fact: string) => t.fail(fact);
-  const { kept } = new Epochs({ engine, logPin, folder, limitBytes: 2 ** 28, onFinding });
-  const records = verifyChain(t, kept, logPin);
-  return new Set(records.flatMap((record) => (record.act === 'transfer.accepted' ? record.obj.x : [])));
-}
 
 t.test('a relay that is wrong is caught', async (t) => {
   const caught: Record<string, (books: Books) => boolean> = {
@@ -75,6 +84,19 @@ t.test('a relay that is wrong is caught', async (t) => {
   const loses = { directory: t.testdir(), kills: 4, program: FAULTY, env: { FAULT: 'loses' } };
   const books = await killRun(t, loses);
   t.ok(books.lost().length > 0, 'loses');
+});
+
+t.test('a relay that answers and has no record of it is caught', async (t) => {
+  for (const FAULT of ['records-late', 'forgets-records']) {
+    let missing = 0;
+    const inspect = (folder: string, books: Books): void => {
+      const { accepted, burned } = missingIn(folder, books);
+      missing = accepted.length + burned.length;
+    };
+    const options = { directory: t.testdir(), kills: SABOTAGED_LOG_KILLS, program: FAULTY, env: { FAULT }, inspect };
+    await killRun(t, options);
+    t.ok(missing > 0, `${FAULT}: ${missing} without a record`);
+  }
 });
 
 /**
@@ -122,4 +144,20 @@ t.test('a block that was read is not read again because its submit comes again a
 t.test('a relay that forgets what was read is caught', async (t) => {
   const { books } = await submitAgain(t, { program: FAULTY, env: { FAULT: 'forgets-ended' } });
   t.match(books.faults, [/ was accepted as /, / was given to historian and to mirror/, / came back after/]);
+});
+
+t.test('the relay that idled meanwhile has a head each 30 seconds, each a quantum larger', async (t) => {
+  const headsOf = await idle;
+  let heads = await headsOf();
+  for (let looks = 0; looks < 120 && heads.length < 2; looks++, heads = await headsOf()) await sleep(500);
+  t.ok(heads.length >= 2);
+  const gaps = heads.slice(1).map(({ seconds }, i) => heads[i]!.seconds - seconds);
+  t.ok(
+    gaps.every((gap) => Math.abs(gap - 30) <= 1),
+    `seconds from head to head: ${gaps.join(', ')}`,
+  );
+  t.same(
+    heads.toReversed().map(({ size }) => size),
+    heads.map((_, i) => 1 + 16 * i),
+  );
 });

@@ -65,8 +65,8 @@ t.test('required: durable answers, no new block without the stick, and all of it
   t.equal(health.status, 503);
   t.match(JSON.parse(health.body.toString()), body);
   const metrics = (await ask('management', { path: '/metrics' })).body.toString();
-  t.match(metrics, 'ghostpipe_audit_mode{mode="required-degraded"} 1');
-  t.match(metrics, /ghostpipe_audit_unarchived_records [1-9]/);
+  t.match(metrics, 'ghostpipe_log_mode{mode="required-degraded"} 1');
+  t.match(metrics, /ghostpipe_log_unarchived_records [1-9]/);
 
   renameSync(`${path}-away`, path);
   const again = await until(async () => {
@@ -74,7 +74,7 @@ t.test('required: durable answers, no new block without the stick, and all of it
     return tried.status === 201 && tried;
   });
   t.equal(again.headers['ghostpipe-audit'], 'durable');
-  t.equal(conduit.audit.unarchived, 0);
+  t.equal(conduit.audit.state.unarchived, 0);
   const { size } = conduit.audit.view.epochs.at(-1)! as unknown as { size: number };
   for (let i = 0; i < 300; i++) await ask('ot', { path: `/${i}` });
   t.ok((conduit.audit.view.epochs.at(-1)! as unknown as { size: number }).size - size < 5, 'a flood is no records');
@@ -88,7 +88,7 @@ t.test('best-effort: everything goes on, and says what is missing', async (t) =>
   const { ask, path, submit, conduit } = await onStick(t, 'best-effort');
   const first = await submit();
   t.equal(first.headers['ghostpipe-audit'], 'ram');
-  await until(() => conduit.audit.unarchived === 0);
+  await until(() => conduit.audit.state.unarchived === 0);
   renameSync(path, `${path}-away`);
   await until(() => conduit.audit.view.alarm);
   const second = await submit();
@@ -98,5 +98,5 @@ t.test('best-effort: everything goes on, and says what is missing', async (t) =>
   t.equal(status, 'ready');
   t.match(notices[0], /^audit log: degraded since .* the stick is missing, \d+ records are not on it/);
   renameSync(`${path}-away`, path);
-  await until(() => conduit.audit.view.alarm === null && conduit.audit.unarchived === 0);
+  await until(() => conduit.audit.view.alarm === null && conduit.audit.state.unarchived === 0);
 });

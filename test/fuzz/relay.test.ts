@@ -1,8 +1,11 @@
 /** A short run over a real listener, and proof that a relay with a fault is found out. */
 import t from 'tap';
+import { ZONES } from '../../protocol/shapes.ts';
 import { readAnswers } from './http/answers.ts';
 import { fuzzRelay } from './http/fuzz-relay.ts';
 import { openScene, type RelayScene } from './http/relay-scene.ts';
+
+t.setTimeout(120_000);
 
 async function scene(t: { testdir(): string; teardown(end: () => unknown): unknown }): Promise<RelayScene> {
   const opened = await openScene(t.testdir());
@@ -11,12 +14,33 @@ async function scene(t: { testdir(): string; teardown(end: () => unknown): unkno
 }
 
 t.test('raw requests at every listener', async (t) => {
-  const report = await fuzzRelay(await scene(t), { inputs: 640, seed: 'short run' });
+  const report = await fuzzRelay(await scene(t), { inputs: 640, seed: 'short run' }, ZONES);
   t.same(report.failures, []);
   t.ok(report.accepted > 50, `${report.accepted} successes`);
   for (const word of ['404 not-available', '400 control-invalid', '409 roster-older']) {
     t.ok((report.refused[word] ?? 0) > 0, word);
   }
+});
+
+t.test('raw requests for the audit log', async (t) => {
+  const report = await fuzzRelay(await scene(t), { inputs: 320, seed: 'short run' }, ['log']);
+  t.same(report.failures, []);
+  t.ok(report.accepted > 50, `${report.accepted} successes`);
+  t.ok((report.refused['404 not-available'] ?? 0) > 20);
+});
+
+t.test('a log that fails at a query which it does not expect is found', async (t) => {
+  const sabotaged = await scene(t);
+  const { audit } = sabotaged.running.conduit;
+  const [epoch] = audit.view.epochs;
+  Object.defineProperty(epoch, 'tile', {
+    value() {
+      throw new TypeError('no such tile');
+    },
+  });
+  const { failures } = await fuzzRelay(sabotaged, { inputs: 320, seed: 'short run' }, ['log']);
+  t.ok(failures.length > 0);
+  t.match(failures[0], { kind: 'crash', message: /no such tile|the relay says/ });
 });
 
 t.test('a relay that crashes on a key which it does not know is found', async (t) => {
@@ -28,7 +52,7 @@ t.test('a relay that crashes on a key which it does not know is found', async (t
     if (!member) throw new TypeError('no such key');
     return member;
   };
-  const { failures } = await fuzzRelay(sabotaged, { inputs: 640, seed: 'short run' });
+  const { failures } = await fuzzRelay(sabotaged, { inputs: 640, seed: 'short run' }, ZONES);
   t.match(
     failures.filter(({ kind, message }) => kind !== 'crash' || !/no such key|the relay says/.test(message)),
     [],
@@ -39,7 +63,7 @@ t.test('a relay that crashes on a key which it does not know is found', async (t
 t.test('a relay that never answers, or keeps what it was sent, is found', async (t) => {
   const silent = await scene(t);
   silent.running.conduit.metrics.text = () => new Promise(() => {});
-  const hung = await fuzzRelay(silent, { inputs: 160, seed: 'short run', limitMs: 2000 });
+  const hung = await fuzzRelay(silent, { inputs: 160, seed: 'short run', limitMs: 2000 }, ZONES);
   t.match(hung.failures, [{ kind: 'hang', message: /did not close within 2 s/ }]);
   t.match(
     Buffer.from(hung.failures[0]!.input, 'hex').toString('latin1'),
@@ -55,7 +79,7 @@ t.test('a relay that never answers, or keeps what it was sent, is found', async 
     kept.push(new Uint8Array(131_072).fill(key.length));
     return find(key);
   };
-  const { failures } = await fuzzRelay(hoarding, { inputs: 640, seed: 'short run' });
+  const { failures } = await fuzzRelay(hoarding, { inputs: 640, seed: 'short run' }, ZONES);
   t.match(failures, [{ kind: 'leak' }]);
 });
 
@@ -68,7 +92,7 @@ t.test('a slot that is never given back is found', async (t) => {
     const lease = claim(...words);
     return lease && ++claims === 2 ? { ...lease, release() {} } : lease;
   };
-  const { failures } = await fuzzRelay(sabotaged, { inputs: 320, seed: 'short run' });
+  const { failures } = await fuzzRelay(sabotaged, { inputs: 320, seed: 'short run' }, ZONES);
   t.match(failures, [{ kind: 'broken', message: /7 of 8 slots are free/ }]);
 });
 

@@ -11,6 +11,7 @@
 export const PARTS = [
   { name: 'fuzz', what: 'every parser that meets bytes from outside', program: 'test/fuzz/main.ts' },
   { name: 'kill', what: 'the relay killed under load', program: 'test/long/kill.ts' },
+  { name: 'log-kill', what: 'the relay killed under load, and its audit log', program: 'test/long/log-kill.ts' },
   { name: 'link', what: 'a link down for long (needs root)', program: 'test/long/link.ts' },
   { name: 'load', what: 'blocks in a row at many clients', program: 'test/long/load.ts' },
   { name: 'slots', what: 'sender, relay and receiver over many slots', program: 'test/long/slots.ts' },

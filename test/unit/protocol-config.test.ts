@@ -24,7 +24,7 @@ function refusedAt(value: unknown): string {
 t.test('only listeners must be written; the rest has defaults', async (t) => {
   t.same(parseRelayConfig({ listeners: [DEFAULT_LISTENER] }), {
     mode: 'iot',
-    audit: { mode: 'best-effort', ramMiB: 256, stick: null },
+    audit: { mode: 'best-effort', ramMiB: 256, pruneQuorum: 1, stick: null },
     name: 'relay',
     seedFile: null,
     licenceKey: null,

@@ -27,9 +27,14 @@ const ITEMS: ControlItem[] = [
   { type: 'cover' },
   { type: 'logReceipt', bytes: new Uint8Array(2523).fill(7) },
   { type: 'commitSalt', transferId: new Uint8Array(16).fill(8), salt: new Uint8Array(32).fill(9) },
+  { type: 'logRecord', bytes: utf8('{"a":1}') },
   { type: 'status', transferId, state: 'unknown' },
   { type: 'problem', transferId, code: 'lease-expired' },
   { type: 'rosterPiece', version: 4, offset: 24_576, total: 30_000, bytes: coins('piece')(100) },
+  { type: 'registration', bytes: coins('registration')(90) },
+  { type: 'rosterHave', version: 3, partVersion: 4, partBytes: 24_576 },
+  { type: 'peerHave', digest: seed('peer'), keyId: seed('key').subarray(0, 16) },
+  { type: 'peer', digest: seed('peer'), bytes: coins('documents')(80) },
 ];
 
 /** A frame with one item of raw type and value. */
@@ -63,9 +68,14 @@ t.test('type numbers and lengths on the wire', async (t) => {
       [8, 0],
       [16, 2523],
       [17, 48],
+      [18, 7],
       [9, 17],
       [10, 29],
       [11, 112],
+      [12, 90],
+      [13, 12],
+      [14, 48],
+      [15, 112],
     ],
   );
   t.equal(itemBytes({ type: 'cover' }), 3);
@@ -124,6 +134,7 @@ t.test('what a parser refuses', async (t) => {
     ['an inherited name as problem code', raw(10, concat(id, utf8('constructor')))],
     ['a problem code that is too long', raw(10, concat(id, utf8('usage'.repeat(100))))],
     ['a cover with bytes', raw(8, new Uint8Array(1))],
+    ['a log record that is too long', raw(18, new Uint8Array(2049))],
     ['a roster piece that is too long', raw(11, new Uint8Array(12 + MAX_ROSTER_PIECE_BYTES + 1))],
   ];
   for (const [what, changed] of cases) refuses(t, 'control-invalid', () => parseControl(changed), what);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { fromHex } from '../../protocol/text.ts';
+import { type DemoExport, exportRun } from './demo-export.ts';
 import type { Scene } from './demo-view.ts';
 import { deviceSeeds } from './device-seeds.ts';
 import { type EphemeralSite, openEphemeralSite } from './ephemeral-site.ts';
@@ -31,6 +32,8 @@ export interface DemoOptions {
   readonly canary: string;
   /** Script that runs as `SCRIPT relay ...` instead of the dispatcher. */
   readonly relayScript?: string;
+  /** Folder for an export of the run's audit log. */
+  readonly exportTo?: string;
   readonly onScene: (scene: Scene) => void;
   readonly onNotice: (line: string) => void;
   /** Aborts to end early, without a result. */
@@ -49,6 +52,8 @@ export interface DemoResult {
   readonly plaintextSeenByRelay: number | null;
   /** Whether the same search finds the canary in the sender; null when it was not searched. */
   readonly control: boolean | null;
+  /** There when an export was asked for. */
+  readonly exported?: DemoExport;
 }
 
 /** Runs the whole demo; null when it was stopped early. Nothing is left running or lying about. */
@@ -112,7 +117,8 @@ class DemoRun {
       const { in: readingsIn, out: readingsOut } = this.#readings;
       const { seen: plaintextSeenByRelay, control } = combine(inspections);
       const lost = readingsIn - readingsOut;
-      return { readingsIn, readingsOut, blocks, covers, burned, lost, seconds, plaintextSeenByRelay, control };
+      const result = { readingsIn, readingsOut, blocks, covers, burned, lost, seconds, plaintextSeenByRelay, control };
+      return { ...result, ...(await this.#export()) };
     } finally {
       watching.abort();
       await watch;
@@ -149,6 +155,13 @@ class DemoRun {
     await this.#untilEmpty();
     await this.#receiver.stop();
     this.#phase = 'done';
+  }
+
+  async #export(): Promise<Pick<DemoResult, 'exported'>> {
+    const { exportTo } = this.#options;
+    if (exportTo === undefined) return {};
+    this.#phase = 'waiting for the next signed head, then exporting the audit log';
+    return { exported: await exportRun(this.#ephemeral, exportTo) };
   }
 
   /** Waits until the receiver has claimed what the sender sent last; an idle block may come behind the last reading. */

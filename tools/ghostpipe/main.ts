@@ -58,6 +58,12 @@ export const TOOLS: readonly Tool[] = [
     summary: 'receive, verify, store, acknowledge',
     load: () => import('../receiver/main.ts'),
   },
+  {
+    name: 'audit',
+    link: 'ghostpipe-audit',
+    summary: "export the relay's audit log, verify it, and look into it",
+    load: () => import('../audit/main.ts'),
+  },
 ];
 
 /** Runs the tool that the first word names, with the words after it; gives the exit code. */

@@ -24,6 +24,11 @@ export const CLIENT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'state-dir': { type: 'string', value: 'DIR', help: 'what this device remembers (default: ~/.local/state/ghostpipe)' },
 };
 
+/** Where a client keeps what holds the relay to its word about its audit log. */
+export const LOG_RECEIPT_OPTION: Readonly<Record<string, OptionSpec>> = {
+  'log-receipts': { type: 'string', value: 'DIR', help: 'keep log receipts for ghostpipe-audit verify --receipts DIR' },
+};
+
 /** Options that make a client a service. */
 export const DAEMON_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   check: { type: 'boolean', help: 'look whether everything is there to run, say what was found, and end' },
@@ -57,7 +62,7 @@ export function openClient(engine: Engine, args: Arguments): Client {
   const directory = new Directory(engine, profile, state, enrolment.rosterBytes);
   const relay = new RelayClient({
     ...peerSettings(profile, enrolment),
-    maxSockets: 1, // a client does one thing at a time: a second connection would only cost one more slot when both die
+    uniformMs: directory.roster.profile.intervalMs,
     idleTimeoutMs: idleTimeoutFor(directory.roster.profile.intervalMs),
   });
   const membership = new Membership(relay, enrolment, directory);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -22,6 +23,11 @@ const TEMPORARY_SUFFIX = '.tmp';
 /** Reads a regular file of at most `limit` bytes; null when there is none. Refuses `file-invalid`. */
 export function readFileBounded(path: string, limit: number): Uint8Array | null {
   return readOpened(path, limit, () => {});
+}
+
+/** `readFileBounded` for a file that strangers put there: follows no link at its name and waits for no pipe. */
+export function readPlainFile(path: string, limit: number): Uint8Array | null {
+  return readOpened(path, limit, () => {}, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 /** `readFileBounded` for a secret: refuses `permissions-open` when group or others may read it. */
@@ -89,8 +95,13 @@ function writeSynced(path: string, bytes: Uint8Array, mode: number): void {
   }
 }
 
-function readOpened(path: string, limit: number, inspect: (mode: number) => void): Uint8Array | null {
-  const file = openOrNull(path);
+function readOpened(
+  path: string,
+  limit: number,
+  inspect: (mode: number) => void,
+  flags: number = constants.O_RDONLY,
+): Uint8Array | null {
+  const file = openOrNull(path, flags);
   if (file === null) return null;
   try {
     const stat = fstatSync(file);
@@ -109,9 +120,9 @@ function readOpened(path: string, limit: number, inspect: (mode: number) => void
   }
 }
 
-function openOrNull(path: string): number | null {
+function openOrNull(path: string, flags: number): number | null {
   try {
-    return openSync(path, 'r');
+    return openSync(path, flags);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;

@@ -30,10 +30,11 @@ export function list(argv: readonly string[]): Promise<number> {
     const site = openSite(nativeEngine, args);
     const devices = listDevices(site);
     const { siteName, siteId, version, revocations } = site.roster;
-    if (args.flag('json')) printJson({ ok: true, siteName, siteId, version, devices, revocations });
+    const { logPin } = site.settings;
+    if (args.flag('json')) printJson({ ok: true, siteName, siteId, version, logPin, devices, revocations });
     else
       process.stdout.write(
-        `Site ${siteName}, roster version ${version}, ${revocations.length} revoked\n${table(devices)}`,
+        `Site ${siteName}, roster version ${version}, ${revocations.length} revoked\nLog key of its relay: ${logPin}\n${table(devices)}`,
       );
     return EXIT.ok;
   });

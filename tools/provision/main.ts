@@ -1,8 +1,10 @@
 /** `ghostpipe-provision`: what an operator does to a site, one subcommand a file. */
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
+import { cosigner } from './cosigner.ts';
 import { device } from './device.ts';
 import { list } from './list.ts';
+import { plan } from './plan.ts';
 import { profile } from './profile.ts';
 import { publish } from './publish.ts';
 import { replaceDevice } from './replace-device.ts';
@@ -19,8 +21,10 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   rotate,
   'replace-device': replaceDevice,
   'replace-relay': replaceRelay,
+  cosigner,
   profile,
   publish,
+  plan,
 };
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 
@@ -33,7 +37,7 @@ export function main(argv: readonly string[]): Promise<number> {
 
 const SPEC = {
   name: 'ghostpipe-provision',
-  summary: 'make a site, enrol its devices, revoke and replace them',
+  summary: 'make a site, enrol its devices, revoke and replace them, plan its zones',
   usage: `${NAMES} ...   (each has --help)`,
   options: {},
   examples: [

@@ -17,6 +17,9 @@ import { writeFileAtomic } from '../lib/files.ts';
 import { relayPins } from './relay-identity.ts';
 import { rosterPath, SiteFolder, type SiteSettings, type SiteUrls, writeSettings } from './site-folder.ts';
 
+/** Records of the audit log from head to head. */
+export const DEFAULT_LOG_QUANTUM = 256;
+
 export interface NewSite {
   readonly name: string;
   readonly urls: SiteUrls;
@@ -24,6 +27,8 @@ export interface NewSite {
   readonly intervalMs: number;
   /** Blocks that the relay holds at most. */
   readonly slots: number;
+  /** Records of the audit log from head to head, 1 for as many as there are; the default when it is left out. */
+  readonly logQuantum?: number;
   /** How much the relay logs; `info` when it is left out. */
   readonly logLevel?: RelayConfig['logLevel'];
 }
@@ -42,8 +47,8 @@ const LOG_CALLS: readonly Call[] = [
 
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
-  ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster'],
-  it: ['claim', 'ack', 'outbound', 'register', 'did', 'roster'],
+  ot: ['inbound', 'membership', 'ct-epoch', 'ct-proof'],
+  it: ['claim', 'membership', 'ct-epoch', 'ct-proof'],
   management: [
     'register',
     'did',
@@ -58,6 +63,7 @@ const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
     ...LOG_CALLS,
     'entries',
     'ct-log',
+    'ct-cosigned',
   ],
 };
 
@@ -91,9 +97,9 @@ export function createSite(engine: Engine, folder: string, site: NewSite): SiteF
       blockSize: site.blockSize,
       intervalMs: site.intervalMs,
       lanesUp: 1,
-      lanesDown: 1,
+      lanesDown: 2,
       controlSize: CONTROL_BYTES,
-      logQuantum: 256,
+      logQuantum: site.logQuantum ?? DEFAULT_LOG_QUANTUM,
     },
     devices: [],
     groups: {},

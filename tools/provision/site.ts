@@ -11,7 +11,7 @@ import {
   requiredOption,
   runCommand,
 } from '../lib/command.ts';
-import { createSite } from './new-site.ts';
+import { createSite, DEFAULT_LOG_QUANTUM } from './new-site.ts';
 import { nameArgument, SITE_OPTIONS, siteFolderPath, usageCheck } from './options.ts';
 import { type SiteUrls, urlText } from './site-folder.ts';
 
@@ -30,6 +30,7 @@ const SPEC: CommandSpec = {
     interval: { type: 'string', value: 'SECONDS', help: 'one block per device in this time (default: 15)' },
     'block-size': { type: 'string', value: 'BYTES', help: 'bytes of every block (default: 5242880)' },
     slots: { type: 'string', value: 'N', help: 'blocks that the relay holds in RAM at most (default: 64)' },
+    'log-quantum': { type: 'string', value: 'N', help: 'audit records each 30 s, 1 for no filling (default: 256)' },
   },
   examples: [
     'ghostpipe-provision site plant-1 --url https://10.20.0.1:3000',
@@ -46,6 +47,7 @@ export function site(argv: readonly string[]): Promise<number> {
       blockSize: blockSizeOf(args),
       intervalMs: Math.round((numberOption(args, 'interval', 0.1, 3600) ?? DEFAULT_INTERVAL_SECONDS) * 1000),
       slots: Math.trunc(numberOption(args, 'slots', 1, 4096) ?? DEFAULT_SLOTS),
+      logQuantum: Math.trunc(numberOption(args, 'log-quantum', 1, 65_536) ?? DEFAULT_LOG_QUANTUM),
     });
     if (args.flag('json')) {
       printJson({ ok: true, folder: path, ...settings });

@@ -2,14 +2,17 @@
 import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
+import { asProblem } from '../../protocol/problem.ts';
 import { sendersTo } from '../../protocol/roster.ts';
 import { clientChecks, runChecks } from '../lib/check.ts';
-import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, openClient } from '../lib/client.ts';
+import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, LOG_RECEIPT_OPTION, openClient } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
 import { Daemon } from '../lib/daemon.ts';
 import { removeTemporaries } from '../lib/files.ts';
 import { lockFolder } from '../lib/folder-lock.ts';
 import { joinSite } from '../lib/join.ts';
+import { LogReceiptFiles } from '../lib/log-receipt-files.ts';
+import { LogReceipts } from '../lib/log-receipts.ts';
 import { Notices } from '../lib/notices.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
 import { listenForStop, type Stop } from '../lib/stop.ts';
@@ -18,6 +21,8 @@ import { receiverFigures } from './figures.ts';
 import { Intake } from './intake.ts';
 import { openSink, refuseTwoSinks, sinkFact } from './open-sink.ts';
 import { Quarantine } from './quarantine.ts';
+import { Silence } from './silence.ts';
+import type { Sink } from './sink.ts';
 import { StreamMarks } from './stream-marks.ts';
 
 const SPEC: CommandSpec = {
@@ -33,6 +38,7 @@ const SPEC: CommandSpec = {
       value: 'DIR',
       help: 'keep refused blocks and files in DIR, the newest 16 (default: only what is known of them)',
     },
+    ...LOG_RECEIPT_OPTION,
     ...DAEMON_OPTIONS,
     ...CLIENT_OPTIONS,
   },
@@ -95,6 +101,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     quarantine: (path, name) => quarantine.putFile(path, name),
     forced: stop.forced,
   });
+  const silence = new Silence();
   const intake = new Intake({
     ...client,
     device: () => membership.device,
@@ -102,6 +109,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     sink,
     quarantine,
     notices,
+    silence,
     wallMs: Date.now,
     waitForSink: async () => {
       daemon.alive();
@@ -109,23 +117,28 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       return !stop.asked.aborted;
     },
   });
+  const logReceipts = openLogReceipts(args, client, notices);
   const downlink = new Downlink({
     ...client,
     intake,
-    senders: () => senders(client),
+    logReceipts,
     newSessionId: () => client.engine.random(16),
-    blockBytes: profile.blockSize,
-    intervalMs: profile.intervalMs,
+    grid: { intervalMs: profile.intervalMs, phaseMs: client.enrolment.slotPhaseMs(profile.intervalMs) },
     clock: monotonicClock,
-    onProblem: (problem) => notices.problem(problem),
-    onPause: (problem) => {
-      daemon.betweenSlots(problem);
+    onProblem: (problem) => {
+      notices.problem(problem);
+      if (problem.code === 'profile-mismatch') stop.ask();
+    },
+    onSlot: (problem) => {
+      if (!downlink.standsStill) daemon.betweenSlots(problem); // a service manager shall see that it does
+      tellSilence(client, { silence, sink, notices });
       for (const sentence of sink.tend()) {
         incompleteFiles += 1;
         notices.say(sentence);
       }
     },
     isDone: () => intake.counters.records >= count,
+    forced: stop.forced,
   });
   const rosterVersion = (): number => client.directory.roster.version;
   const daemon = await Daemon.start({
@@ -134,7 +147,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     notices,
     stopAsked: stop.asked,
     metrics: args.text('metrics'),
-    figures: receiverFigures({ intake, downlink, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
+    figures: receiverFigures({ intake, downlink, silence, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
     now,
     onReload: () => downlink.renewSoon(),
   });
@@ -154,7 +167,40 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       incompleteFiles,
       covers: downlink.covers,
       failedSlots: downlink.failedSlots,
+      ...logReceipts?.counters,
+      missedSlots: downlink.missedSlots,
     });
+  }
+}
+
+/** Log receipts are for who keeps them: the sender of a block looks after them anyway. */
+function openLogReceipts(args: Arguments, client: Client, notices: Notices): LogReceipts | null {
+  const folder = args.text('log-receipts');
+  if (folder === undefined) return null;
+  return new LogReceipts({
+    ...client,
+    logPin: () => client.profile.logPin,
+    files: new LogReceiptFiles(folder),
+    sender: null,
+    now: monotonicClock.now,
+    onProblem: (problem) => notices.problem(problem),
+  });
+}
+
+/** Tells the operator and the sink who fell silent in the slot that ended, and who is heard again. */
+function tellSilence(
+  { directory: { roster }, enrolment: { device } }: Client,
+  { silence, sink, notices }: { silence: Silence; sink: Sink; notices: Notices },
+): void {
+  const names = sendersTo(roster, device.name).map(({ name }) => name);
+  for (const note of silence.slot(names, roster.profile.lanesDown)) {
+    const { sender, state, silentSlots } = note;
+    const what = state === 'stale' ? 'is stale: nothing came of it' : 'is heard again: nothing had come';
+    notices.report(`${state} ${sender}`, `${sender} ${what} for ${silentSlots} slots`);
+    sink.note(note).then(
+      () => silence.told(note),
+      (thrown: unknown) => notices.problem(asProblem(thrown)),
+    );
   }
 }
 
@@ -164,7 +210,6 @@ async function joined(client: Client, notices: Notices, daemon: Daemon, stop: St
     await joinSite(client, notices, {
       patienceMs: Number.POSITIVE_INFINITY,
       signal: stop.asked,
-      peers: () => senders(client),
       onWait: (problem) => daemon.betweenSlots(problem),
     });
     return true;

@@ -10,6 +10,8 @@ import { narrowedRoute, type ResolvedRoute, routeOf } from '../../protocol/roste
 import { streamId } from '../../protocol/stream.ts';
 import type { Client } from '../lib/client.ts';
 import { type Arguments, integerOption } from '../lib/command.ts';
+import { LogReceiptFiles } from '../lib/log-receipt-files.ts';
+import { LogReceipts } from '../lib/log-receipts.ts';
 import { monotonicClock } from '../lib/slot-clock.ts';
 import type { Stop } from '../lib/stop.ts';
 import { Admission } from './admission.ts';
@@ -119,21 +121,30 @@ export function assemble(
   const lines = given.stdin ? readLines() : null;
   const { room } = sealer;
   const sources = new Sources({ ...common, given, lines, admission, files, room, intervalMs }, stop.asked);
+  const logReceipts = new LogReceipts({
+    ...client,
+    ...common,
+    logPin: () => client.profile.logPin,
+    files: given.logReceipts === undefined ? null : new LogReceiptFiles(given.logReceipts),
+    sender: enrolment.device.did,
+    now: monotonicClock.now,
+  });
   const uplink = new Uplink({
     ...client,
     ...common,
+    logReceipts,
     admission,
     outbox,
     sealer,
     streamId: stream,
     run: run.run,
     recipients: recipients(given, client),
-    intervalMs,
+    grid: { intervalMs, phaseMs: enrolment.slotPhaseMs(intervalMs) },
     ttlSeconds,
     sourceState: () => sources.state,
     onSlot,
   });
-  return { spool, files, outbox, admission, sources, uplink };
+  return { spool, files, outbox, admission, sources, uplink, logReceipts };
 }
 
 /** DIDs of the receivers of the chosen route. */

@@ -5,7 +5,7 @@ import { utf8 } from '../../protocol/bytes.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toHex } from '../../protocol/text.ts';
-import { CLIENT_OPTIONS, DAEMON_OPTIONS } from '../lib/client.ts';
+import { CLIENT_OPTIONS, DAEMON_OPTIONS, LOG_RECEIPT_OPTION } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, integerOption, numberOption } from '../lib/command.ts';
 import { OVERFLOWS, type Overflow } from './admission.ts';
 import type { After } from './spool-entry.ts';
@@ -55,6 +55,7 @@ export const SENDER: CommandSpec = {
       value: 'POLICY',
       help: 'when it is full: pause the source (default), drop-oldest, or refuse new readings',
     },
+    ...LOG_RECEIPT_OPTION,
     ...DAEMON_OPTIONS,
     ...CLIENT_OPTIONS,
   },
@@ -83,6 +84,8 @@ export interface SenderOptions {
   readonly spool: string | undefined;
   readonly spoolLimitBytes: number;
   readonly overflow: Overflow;
+  /** Folder for log receipts, or undefined to keep none. */
+  readonly logReceipts: string | undefined;
 }
 
 /** Reads what does not depend on the site; refuses `usage`. */
@@ -110,6 +113,7 @@ export function senderOptions(args: Arguments): SenderOptions {
     spool: spool === undefined ? undefined : resolve(spool),
     spoolLimitBytes: (integerOption(args, 'spool-limit', 1, MAX_SPOOL_MIB) ?? DEFAULT_SPOOL_MIB) * MIB,
     overflow: oneOf(args, 'overflow', OVERFLOWS),
+    logReceipts: args.text('log-receipts'),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The figures of a sender: as one plain object, and as its last words. */
 import type { Problem } from '../../protocol/problem.ts';
+import type { LogReceipts } from '../lib/log-receipts.ts';
 import type { Notices } from '../lib/notices.ts';
 import type { Admission } from './admission.ts';
 import type { OpenFiles } from './open-files.ts';
@@ -16,10 +17,11 @@ export interface SenderParts {
   readonly admission: Admission;
   readonly sources: Sources;
   readonly uplink: Uplink;
+  readonly logReceipts: LogReceipts;
 }
 
 /** All figures of the moment; those of records and blocks count since the start of the process. */
-export function figures({ spool, files, outbox, admission, sources, uplink }: SenderParts) {
+export function figures({ spool, files, outbox, admission, sources, uplink, logReceipts }: SenderParts) {
   return {
     ...admission.counters,
     ...outbox.counters,
@@ -31,6 +33,7 @@ export function figures({ spool, files, outbox, admission, sources, uplink }: Se
     ...sources.counters,
     ...files.counters,
     ...uplink.counters,
+    ...logReceipts.counters,
   };
 }
 

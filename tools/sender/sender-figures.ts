@@ -35,9 +35,30 @@ export function senderFigures({ parts, rosterVersion, wallMs, now }: FigureSourc
       'Slots in which no block was taken.',
       ({ uplink }) => uplink.counters.failedSlots,
     ),
+    missed_slots_total: of('counter', 'Slots that went by: the host was busy or stood still.', ({ uplink }) => {
+      return uplink.counters.missedSlots;
+    }),
     receipts_total: of('counter', 'Delivery receipts that verified.', ({ uplink }) => uplink.counters.receipts),
     receipts_refused_total: of('counter', 'Delivery receipts that did not.', ({ uplink }) => {
       return uplink.counters.receiptsRefused;
+    }),
+    log_receipts_total: of('counter', 'Log receipts that verified.', ({ logReceipts }) => {
+      return logReceipts.counters.logReceipts;
+    }),
+    log_receipts_missing_total: of('counter', 'Blocks taken without a log receipt.', ({ logReceipts }) => {
+      return logReceipts.counters.logReceiptsMissing;
+    }),
+    log_receipts_refused_total: of('counter', 'Log receipts that did not verify.', ({ logReceipts }) => {
+      return logReceipts.counters.logReceiptsRefused;
+    }),
+    log_receipts_proved_total: of('counter', 'Log receipts that a signed head kept.', ({ logReceipts }) => {
+      return logReceipts.counters.logReceiptsProved;
+    }),
+    log_receipts_unproved_total: of('counter', 'Log receipts that no head kept in time.', ({ logReceipts }) => {
+      return logReceipts.counters.logReceiptsUnproved;
+    }),
+    log_receipts_contradicted_total: of('counter', 'Log receipts that a signed head contradicts.', (made) => {
+      return made.logReceipts.counters.logReceiptsContradicted;
     }),
     records_total: of('counter', 'Records taken in.', ({ admission }) => admission.counters.records),
     turned_away_total: of('counter', 'Readings not taken: the spool was full.', ({ admission }) => {

@@ -6,7 +6,7 @@
  * coverage cannot be told apart: an input is kept when the statuses and problem codes that it got are new.
  */
 import type { TLSSocket } from 'node:tls';
-import { ZONES, type Zone } from '../../../protocol/shapes.ts';
+import type { Zone } from '../../../protocol/shapes.ts';
 import { connectPinned } from '../../../tools/lib/pinned-tls.ts';
 import { Corpus } from '../corpus.ts';
 import { Failures } from '../failures.ts';
@@ -15,7 +15,7 @@ import { type Held, heldNow, leakBetween } from '../memory.ts';
 import { Random } from '../random.ts';
 import { Broken } from '../target.ts';
 import { readAnswers } from './answers.ts';
-import { mutateMessage, seedRequests } from './messages.ts';
+import { mutateMessage, SURFACES, type Surface, seedRequests, zoneOf } from './messages.ts';
 import type { RelayScene } from './relay-scene.ts';
 
 export const HTTP_TARGET = 'http';
@@ -29,9 +29,13 @@ const QUIET_MS = 20;
 const CLOSE_MS = 20_000;
 const SLOW_MS = 1000;
 
-/** Fuzzes the relay of `scene`. */
-export async function fuzzRelay(scene: RelayScene, options: FuzzOptions): Promise<Report> {
-  const run = new HttpRun(scene, options);
+/** Fuzzes these surfaces of the relay of `scene`. */
+export async function fuzzRelay(
+  scene: RelayScene,
+  options: FuzzOptions,
+  surfaces: readonly Surface[] = SURFACES,
+): Promise<Report> {
+  const run = new HttpRun(scene, options, surfaces);
   let warm: Held | null = null;
   await scene.proveWell();
   while (run.inputs < options.inputs && !options.stopped?.()) {
@@ -86,7 +90,8 @@ class HttpRun {
   readonly #scene: RelayScene;
   readonly #limitMs: number | undefined;
   readonly #random: Random;
-  readonly #corpora: ReadonlyMap<Zone, Corpus>;
+  readonly #surfaces: readonly Surface[];
+  readonly #corpora: ReadonlyMap<Surface, Corpus>;
   readonly #failures = new Failures();
   readonly #heard = new Set<string>();
   readonly #refused: Record<string, number> = {};
@@ -95,11 +100,12 @@ class HttpRun {
   #slow = 0;
   #slowestMs = 0;
 
-  constructor(scene: RelayScene, { seed, limitMs }: FuzzOptions) {
+  constructor(scene: RelayScene, { seed, limitMs }: FuzzOptions, surfaces: readonly Surface[]) {
+    this.#surfaces = surfaces;
     this.#scene = scene;
     this.#limitMs = limitMs;
     this.#random = new Random(`${seed} ${HTTP_TARGET}`);
-    this.#corpora = new Map(ZONES.map((zone) => [zone, new Corpus(seedRequests(scene.site, zone))]));
+    this.#corpora = new Map(surfaces.map((each) => [each, new Corpus(seedRequests(scene.site, each))]));
   }
 
   /** Sends `count` inputs over several connections at a time, then asks whether the relay is still well. */
@@ -110,9 +116,9 @@ class HttpRun {
     process.on('uncaughtException', crashed).on('unhandledRejection', crashed);
     const lane = async (): Promise<void> => {
       while (left-- > 0) {
-        const { zone, input } = this.#next();
+        const { surface, input } = this.#next();
         last = input;
-        await this.#attempt(zone, input);
+        await this.#attempt(surface, input);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
@@ -140,20 +146,20 @@ class HttpRun {
     };
   }
 
-  #next(): { readonly zone: Zone; readonly input: Uint8Array } {
-    const zone = this.#random.pick(ZONES);
-    const corpus = this.#corpora.get(zone)!;
+  #next(): { readonly surface: Surface; readonly input: Uint8Array } {
+    const surface = this.#random.pick(this.#surfaces);
+    const corpus = this.#corpora.get(surface)!;
     const input = mutateMessage(this.#random, corpus.pick(this.#random), corpus.pick(this.#random));
-    return { zone, input };
+    return { surface, input };
   }
 
-  async #attempt(zone: Zone, input: Uint8Array): Promise<void> {
+  async #attempt(surface: Surface, input: Uint8Array): Promise<void> {
     const before = performance.now();
     try {
-      const { said, fault } = readAnswers(await send(this.#scene, zone, input, this.#limitMs));
+      const { said, fault } = readAnswers(await send(this.#scene, zoneOf(surface), input, this.#limitMs));
       const logged = this.#scene.takeFault();
       if (fault ?? logged) this.#failures.add('crash', fault ?? logged, input);
-      this.#count(zone, input, said);
+      this.#count(surface, input, said);
     } catch (thrown) {
       this.#failures.add(thrown instanceof Broken ? 'hang' : 'crash', thrown, input);
     }
@@ -162,14 +168,14 @@ class HttpRun {
     this.#slowestMs = Math.max(this.#slowestMs, ms);
   }
 
-  #count(zone: Zone, input: Uint8Array, said: readonly string[]): void {
+  #count(surface: Surface, input: Uint8Array, said: readonly string[]): void {
     for (const word of said.length > 0 ? said : ['closed']) {
       if (word.startsWith('2')) this.#accepted++;
       else this.#refused[word] = (this.#refused[word] ?? 0) + 1;
     }
-    const signature = `${zone} ${said.slice(0, 8).join()}`;
+    const signature = `${surface} ${said.slice(0, 8).join()}`;
     if (this.#heard.has(signature)) return;
     this.#heard.add(signature);
-    this.#corpora.get(zone)!.add(input, this.#random);
+    this.#corpora.get(surface)!.add(input, this.#random);
   }
 }

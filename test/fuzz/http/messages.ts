@@ -2,25 +2,59 @@
 import { concat, utf8 } from '../../../protocol/bytes.ts';
 import { canonicalBytes } from '../../../protocol/canonical.ts';
 import { encodeControl } from '../../../protocol/control.ts';
-import type { Zone } from '../../../protocol/shapes.ts';
+import { ZONES, type Zone } from '../../../protocol/shapes.ts';
 import { sealTo, sessionItem } from '../../fixtures/relay.ts';
 import type { Site, SiteDevice } from '../../fixtures/site.ts';
 import { bytesMutator } from '../mutate-bytes.ts';
 import type { Random } from '../random.ts';
 import type { Mutator } from '../target.ts';
-import { AUTHORIZATIONS, HEADERS, LENGTHS, METHODS, PATHS, TOKENS, VERSIONS } from './words.ts';
+import { AUTHORIZATIONS, HEADERS, LENGTHS, METHODS, PARTS, PATHS, QUERIES, TOKENS, VERSIONS } from './words.ts';
 
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 /** Some requests in a row, or a header of one mebibyte. */
 const MAX_MESSAGE_BYTES = 1_200_000;
 const END_OF_HEAD = '\r\n\r\n';
+const EPOCH = `/v2/ct/epochs/${'0f'.repeat(32)}`;
 
-/** Requests of registered devices at the listener of `zone`. */
-export function seedRequests(site: Site, zone: Zone): Uint8Array[] {
+/** Calls of the audit log. */
+const LOG_PATHS: readonly string[] = [
+  '/checkpoint',
+  '/tile/0/000.p/1',
+  '/tile/1/x001/234',
+  '/v2/ct/epoch?origin=relay',
+  '/v2/ct/sth?size=1',
+  '/v2/ct/sth/history',
+  '/v2/ct/proof?index=0',
+  `/v2/ct/proof?xfer=${'0f'.repeat(16)}`,
+  '/v2/ct/consistency?from=0&to=1',
+  '/v2/ct/feed.xml',
+  `${EPOCH}/checkpoint`,
+  `${EPOCH}/epoch`,
+  `${EPOCH}/tail?index=1`,
+  `${EPOCH}/tile/0/000.p/1`,
+];
+/** Those of its records. */
+const RECORD_PATHS: readonly string[] = [
+  '/tile/entries/000.p/1',
+  '/v2/ct/log?from=0&limit=256',
+  `${EPOCH}/tile/entries/000.p/1`,
+];
+
+/** What is fuzzed: the calls of a zone, or those of the audit log, which stand at the management listener. */
+export const SURFACES = [...ZONES, 'log'] as const;
+export type Surface = (typeof SURFACES)[number];
+
+/** Whose listener has a surface. */
+export function zoneOf(surface: Surface): Zone {
+  return surface === 'log' ? 'management' : surface;
+}
+
+/** Requests of registered devices for a surface. */
+export function seedRequests(site: Site, surface: Surface): Uint8Array[] {
   const [sender, reader] = [site.device('plc-A1'), site.device('historian')];
   const ask = (path: string, device?: SiteDevice) => message('GET', path, device);
-  switch (zone) {
+  switch (surface) {
     case 'ot':
       return [
         message('POST', '/v2/inbound', sender, OCTETS, sealTo(sender, [reader])),
@@ -44,6 +78,8 @@ export function seedRequests(site: Site, zone: Zone): Uint8Array[] {
         ask('/metrics'),
         ask('/openapi.json'),
       ];
+    case 'log':
+      return [...LOG_PATHS.map((path) => ask(path)), ...RECORD_PATHS.map((path) => ask(path, site.device('auditor')))];
   }
 }
 
@@ -63,6 +99,7 @@ const HEAD_CHANGES: readonly HeadChange[] = [
   requestLine((random, [, path, version]) => [random.pick(METHODS), path, version]),
   requestLine((random, [method, , version]) => [method, random.pick(PATHS), version]),
   requestLine((random, [method, path]) => [method, path, random.pick(VERSIONS)]),
+  requestLine((random, [method, path, version]) => [method, target(random, path), version]),
   (random, lines) => lines.filter((line) => !line.startsWith(random.pick(['host', 'content', 'authorization']))),
   header('content-length', LENGTHS),
   header('authorization', AUTHORIZATIONS),
@@ -92,6 +129,15 @@ function changed(random: Random, input: Uint8Array, other: Uint8Array): Uint8Arr
     default:
       return withHead(random, input);
   }
+}
+
+/** Another query, or part of a path. */
+function target(random: Random, path = ''): string {
+  const [place = '', query = ''] = path.split('?');
+  if (random.once(2)) return `${place}?${random.pick(QUERIES)}${random.once(2) ? `&${query}` : ''}`;
+  const parts = place.split('/');
+  parts[random.below(parts.length)] = random.pick(PARTS);
+  return parts.join('/') + (query && `?${query}`);
 }
 
 function requestLine(change: (random: Random, words: string[]) => (string | undefined)[]): HeadChange {

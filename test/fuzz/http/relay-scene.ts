@@ -1,11 +1,12 @@
 /** The relay that is fuzzed: in this process, with real listeners; and the proof that it still works. */
 import { setTimeout } from 'node:timers/promises';
+import type { Call } from '../../../protocol/config.ts';
 import type { ControlItem } from '../../../protocol/control.ts';
 import { itemOf } from '../../../protocol/control.ts';
 import { makeLog } from '../../../relay/monitor/event-log.ts';
 import type { RelayClient } from '../../../tools/lib/relay-client.ts';
 import { openAs, type RunningRelay, runRelay, sealTo, sessionItem } from '../../fixtures/relay.ts';
-import { makeSite, type Site } from '../../fixtures/site.ts';
+import { makeSite, type Site, ZONE_LISTENERS } from '../../fixtures/site.ts';
 import { Broken } from '../target.ts';
 import { Waiting } from './waiting.ts';
 
@@ -24,16 +25,34 @@ export interface RelayScene {
   close(): Promise<void>;
 }
 
-/** Starts a relay with one sender and one reader, both registered; `folder` is empty and its own. */
+const LOG_CALLS: readonly Call[] = [
+  'checkpoint',
+  'tile',
+  'entries',
+  'ct-epoch',
+  'ct-sth',
+  'ct-sth-history',
+  'ct-proof',
+  'ct-consistency',
+  'ct-log',
+  'ct-feed',
+];
+/** The management listener shows the audit log too. */
+const LISTENERS = ZONE_LISTENERS.map((each) =>
+  each.zone === 'management' ? { ...each, calls: [...each.calls, ...LOG_CALLS] } : each,
+);
+
+/** Starts a relay with one sender, one reader and an auditor, all registered; `folder` is empty and its own. */
 export async function openScene(folder: string): Promise<RelayScene> {
   const site = makeSite({
     directory: folder,
     devices: [
       { name: 'plc-A1', roles: ['send'], zone: 'ot' },
       { name: 'historian', roles: ['receive'], zone: 'it' },
+      { name: 'auditor', roles: ['audit'], zone: 'management' },
     ],
     routes: [{ from: 'plc-A1', to: ['historian'] }],
-    config: { limits: { bodySeconds: 5 } },
+    config: { limits: { bodySeconds: 5 }, listeners: LISTENERS },
   });
   let fault: string | null = null;
   const waiting = new Waiting();
@@ -48,6 +67,7 @@ export async function openScene(folder: string): Promise<RelayScene> {
   });
   const sender = await running.registered(site.device('plc-A1'));
   const reader = await running.registered(site.device('historian'));
+  await running.registered(site.device('auditor'));
   return {
     site,
     running,

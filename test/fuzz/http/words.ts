@@ -47,6 +47,64 @@ export const PATHS: readonly string[] = [
   `/${'a/'.repeat(3000)}`,
 ];
 
+/** Queries of the audit log that are nearly right, and what is none. */
+export const QUERIES: readonly string[] = [
+  'index=0',
+  'index=00',
+  'index=-1',
+  'index=9007199254740991',
+  'index=9007199254740992',
+  'index=1e3',
+  'index=%30',
+  'index',
+  'index=',
+  'index=0&index=0',
+  'from=0',
+  'from=1&to=1',
+  'from=2&to=1',
+  'from=9007199254740991&limit=256',
+  'limit=0',
+  'limit=257',
+  'size=0',
+  'origin=',
+  'origin=%ff',
+  'origin=__proto__',
+  `origin=${'x'.repeat(2000)}`,
+  'xfer=__proto__',
+  'xfer=0',
+  `xfer=${'f'.repeat(32)}`,
+  '__proto__=1',
+  'constructor=1',
+  '&&&',
+  '%',
+  '?',
+];
+
+/** Parts of paths: of tiles, of epochs, and of none. */
+export const PARTS: readonly string[] = [
+  '000',
+  '001',
+  '256',
+  '000.p',
+  '0',
+  '1',
+  '255',
+  '9',
+  '63',
+  '64',
+  'entries',
+  'x000',
+  'x999',
+  'tile',
+  '..',
+  '%2e%2e',
+  '%2f',
+  '%00',
+  '__proto__',
+  'f'.repeat(64),
+  '',
+];
+
 /** Versions of HTTP. */
 export const VERSIONS: readonly string[] = [
   'HTTP/1.0',

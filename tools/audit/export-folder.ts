@@ -1,0 +1,39 @@
+/** Finds the epochs in a folder: of an export, of a live stick, or one epoch alone. Which came first, their statements say. */
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { Problem } from '../../protocol/problem.ts';
+import { EpochFolder, entriesOf, requireFolder } from './epoch-folder.ts';
+import { EARLIER, EPOCH_ID, EPOCHS } from './layout.ts';
+
+/** Most epochs of one export. */
+export const MAX_EPOCHS = 65_536;
+
+/** An epoch's place: its path below the export, empty for the root, and a way to look into it. */
+export interface EpochPlace {
+  readonly at: string;
+  open(): EpochFolder;
+}
+
+/** The epochs below `path`, by their places. Refuses `file-invalid` for what is no folder, `log-missing` for one without an epoch. */
+export function findEpochs(path: string): EpochPlace[] {
+  requireFolder(path);
+  const places: EpochPlace[] = [];
+  const add = (at: string): void => void places.push({ at, open: () => new EpochFolder(join(path, at)) });
+  if (isThere(join(path, 'checkpoint')) || isThere(join(path, 'epoch'))) add('');
+  for (const parent of [EARLIER, EPOCHS]) {
+    if (!isThere(join(path, parent))) continue;
+    requireFolder(join(path, parent));
+    for (const entry of entriesOf(join(path, parent))) {
+      if (EPOCH_ID.test(entry.name)) add(`${parent}/${entry.name}`);
+      if (places.length > MAX_EPOCHS) throw new Problem('file-invalid', `${path} has more than ${MAX_EPOCHS} epochs`);
+    }
+  }
+  if (places.length === 0) {
+    throw new Problem('log-missing', `${path} has neither checkpoint nor epoch, ${EARLIER}/ nor ${EPOCHS}/`);
+  }
+  return places.sort((a, b) => (a.at < b.at ? -1 : 1));
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,62 @@
+/** `ghostpipe-audit export`: the log of a running relay as a folder that proves itself. */
+import { nativeEngine } from '../../protocol/engine/native.ts';
+import { CLIENT_OPTIONS, openClient } from '../lib/client.ts';
+import { type Arguments, type CommandSpec, EXIT, printJson, requiredOption, runCommand } from '../lib/command.ts';
+import type { ExportReport } from './export-check.ts';
+import { runExport } from './export-run.ts';
+import { Progress } from './progress.ts';
+import { RelayLog } from './relay-log.ts';
+import { reportLines } from './verify.ts';
+
+const SPEC: CommandSpec = {
+  name: 'ghostpipe-audit export',
+  summary: 'pull the log of a running relay into a folder, verify it, and continue an export that is there',
+  usage: '--to DIR --device-id NAME [OPTIONS]',
+  options: {
+    to: {
+      type: 'string',
+      value: 'DIR',
+      help: 'folder of the export; what is there is replaced by the continued export',
+    },
+    ...CLIENT_OPTIONS,
+  },
+  examples: [
+    'ghostpipe-audit export --to ./audit --device-id auditor --config-dir ./auditor',
+    'ghostpipe-audit export --to /media/stick/audit --device-id auditor --json',
+  ],
+};
+
+/** Exit code 0 when the export is in its place, 1 when something of it does not hold, or the relay did not give it. */
+export function exportLog(argv: readonly string[]): Promise<number> {
+  return runCommand(SPEC, argv, async (args) => {
+    const to = requiredOption(args, 'to');
+    const report = await pull(to, args);
+    if (args.flag('json')) printJson({ ...report, folder: to });
+    else
+      process.stdout.write(
+        `${[...reportLines(report), report.ok ? `exported to ${to}` : `see ${to}.new`].join('\n')}\n`,
+      );
+    return report.ok ? EXIT.ok : EXIT.failed;
+  });
+}
+
+async function pull(to: string, args: Arguments): Promise<ExportReport> {
+  const client = openClient(nativeEngine, args);
+  const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
+  try {
+    await client.membership.renew();
+    return await runExport({
+      engine: nativeEngine,
+      log: new RelayLog(nativeEngine, client.relay),
+      logPin: client.profile.logPin,
+      to,
+      wall: () => Date.now(),
+      onPulled: (done, all) => pulling.show(done, all),
+      onVerified: (done, all) => verifying.show(done, all),
+    });
+  } finally {
+    pulling.end();
+    verifying.end();
+    client.relay.close();
+  }
+}
