@@ -266,10 +266,10 @@ export class Audit {
     }
   }
 
-  /** Records once each time that the journal falls behind, and that memory runs low. */
+  /** Records once each time that journal or stick falls behind, and that memory runs low. */
   #look(): void {
-    const { epochs, freeBytes } = this.#options;
-    const unarchived = epochs.newest?.unwritten ?? 0;
+    const { epochs, stick, freeBytes } = this.#options;
+    const unarchived = Math.max(epochs.newest?.unwritten ?? 0, stick?.alarm ? stick.unarchived : 0);
     const common = { res: 'failure', src: this.#self } as const;
     if (unarchived > 0 && !this.#isBehind) this.record({ act: 'log.behind', obj: { unarchived }, ...common });
     this.#isBehind = unarchived > 0;
