@@ -17,6 +17,7 @@ import type { Registry } from '../members/registry.ts';
 import type { Log } from '../monitor/event-log.ts';
 import type { Metrics } from '../monitor/metrics.ts';
 import type { Route } from '../routes/route.ts';
+import { isUniform } from '../routes/uniform.ts';
 import type { Version } from '../version.ts';
 import { AnswersUnderWay } from './answers.ts';
 import { Connections } from './connections.ts';
@@ -154,9 +155,10 @@ function serve(app: FastifyInstance, route: Route, { zone, registry, audit, stra
     method,
     url,
     schema,
-    /** No answer leaves before what it tells of is as safe as the audit mode promises. */
-    async onSend(_request, reply) {
-      if (audit && tellsOfChanges && reply.statusCode < 400) reply.header('ghostpipe-audit', await audit.settled());
+    /** No answer leaves before what it tells of is as safe as the audit mode promises; uniform ones wait themselves. */
+    async onSend(request, reply) {
+      if (!audit || !tellsOfChanges || isUniform({ request }) || reply.statusCode >= 400) return;
+      reply.header('ghostpipe-audit', await audit.settled());
     },
     async handler(request, reply) {
       const { authorization } = request.headers;
