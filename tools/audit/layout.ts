@@ -24,6 +24,8 @@ export const EARLIER = 'earlier';
 /** Folder of the epochs of a live stick, and of its journal. */
 export const EPOCHS = 'epochs';
 export const JOURNAL = 'journal';
+/** Folder of cosignatures on their way to the relay. */
+export const INBOX = 'inbox';
 
 /** A file in the folder of an epoch. */
 export type EpochFile =
