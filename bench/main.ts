@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { listenForStop } from '../tools/lib/stop.ts';
+import { benchAudit } from './audit.ts';
 import { CannotMeasure, type Figures, type PartResult } from './figures.ts';
 import { benchLog } from './log.ts';
 import { benchRelay } from './relay.ts';
@@ -19,12 +20,14 @@ interface Context {
 const PARTS: Record<string, (context: Context) => Promise<PartResult>> = {
   seal: benchSeal,
   relay: benchRelay,
+  audit: benchAudit,
   log: benchLog,
 };
 /** What a part that cannot be measured leaves null. */
 const AIMS: Record<string, readonly string[]> = {
   seal: ['seal.ratio', 'open.ratio'],
   relay: ['relay.cpuRatio', 'relay.p99OverP50', 'relay.rssOverheadMiB', 'relay.rssGrowthMiB'],
+  audit: ['audit.exportSeconds', 'audit.verifySeconds', 'audit.exportPeakMiB', 'audit.verifyPeakMiB'],
   log: [
     'log.appendRatio',
     'log.recordsPerSecond',
