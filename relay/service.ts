@@ -25,6 +25,7 @@ import type { Levels } from './monitor/level-metrics.ts';
 import { type Metrics, makeMetrics } from './monitor/metrics.ts';
 import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
+import { cosignedRoutes } from './routes/cosigned.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
 import { monitorRoutes } from './routes/monitor.ts';
@@ -264,6 +265,7 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
     ...logRoutes(conduit.engine, audit),
+    ...cosignedRoutes(conduit),
   ];
 }
 

@@ -35,6 +35,7 @@ const CONTRACT: Record<Call, string> = {
   'ct-consistency': 'GET /v2/ct/consistency',
   'ct-log': 'GET /v2/ct/log',
   'ct-feed': 'GET /v2/ct/feed.xml',
+  'ct-cosigned': 'POST /v2/ct/cosigned',
 };
 
 /** A relay serves the calls of the audit log when it has one. */

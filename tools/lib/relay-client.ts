@@ -92,14 +92,12 @@ export class RelayClient {
   }
 
   async publishRoster(bytes: Uint8Array): Promise<Json> {
-    const answer = await this.#exchange({
-      method: 'POST',
-      path: '/v2/roster',
-      body: bytes,
-      type: JSON_TYPE,
-      limit: JSON_LIMIT,
-    });
-    return parseAnswer(answer);
+    return this.#post('/v2/roster', bytes, JSON_TYPE);
+  }
+
+  /** Gives the relay a checkpoint of its log with the line of an archive server. */
+  async giveCosigned(checkpoint: Uint8Array): Promise<Json> {
+    return this.#post('/v2/ct/cosigned', checkpoint, 'text/plain');
   }
 
   async revoke(document: Json): Promise<Json> {
@@ -198,6 +196,10 @@ export class RelayClient {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  async #post(path: string, body: Uint8Array, type: string): Promise<Json> {
+    return parseAnswer(await this.#exchange({ method: 'POST', path, body, type, limit: JSON_LIMIT }));
   }
 
   async #json(method: Request['method'], path: string, body?: object): Promise<Json> {

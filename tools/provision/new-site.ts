@@ -63,6 +63,7 @@ const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
     ...LOG_CALLS,
     'entries',
     'ct-log',
+    'ct-cosigned',
   ],
 };
 
