@@ -19,6 +19,8 @@ import { parseTilePath, type Tile, tilePath } from '../../protocol/tile.ts';
 
 export const MANIFEST = 'manifest.json';
 export const VIEWER = 'index.html';
+/** Most epochs of one export. */
+export const MAX_EPOCHS = 65_536;
 /** Folder of the older epochs of an export. */
 export const EARLIER = 'earlier';
 /** Folder of the epochs of a live stick, and of its journal. */

@@ -6,7 +6,7 @@ import { check, integer, list, object, type Shape, text } from '../../protocol/s
 import { originText } from '../../protocol/shapes.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
-import { MAX_PROOF_BYTES } from './epoch-folder.ts';
+import { MAX_PROOF_BYTES } from './epoch-files.ts';
 
 /** Heads of the feed: the newest twenty and one an hour of a week; room for more. */
 const MAX_HEADS = 4096;
