@@ -72,6 +72,13 @@ export class EpochFiles {
     return this.#all('cosignature');
   }
 
+  /** Indices of the bundles, the last one first. */
+  get bundles(): readonly number[] {
+    const tiles = this.#all('tile').map(({ tile }) => tile);
+    const indices = tiles.filter(({ level }) => level === 'entries').map(({ index }) => index);
+    return [...new Set(indices)].sort((a, b) => b - a);
+  }
+
   /** Widths in which a tile or bundle is there, ascending. */
   widths(level: Tile['level'], index: number): readonly number[] {
     return this.#widths.get(`${level}/${index}`) ?? [];

@@ -7,21 +7,7 @@ import { dirname, join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 import { readPlainFile } from '../lib/files.ts';
 import { EpochFiles, type Strange } from './epoch-files.ts';
-import {
-  EARLIER,
-  EPOCHS,
-  type EpochFile,
-  isEpochSubfolder,
-  JOURNAL,
-  MANIFEST,
-  parseEpochPath,
-  VIEWER,
-} from './layout.ts';
-
-/** Names in one folder of an epoch's tree, all together: a week of heads and four million records have 60,000. */
-export const MAX_NAMES = 262_144;
-/** What the root of an export has beside the files of its newest epoch. */
-const OF_THE_EXPORT = new Set([MANIFEST, VIEWER, EARLIER, EPOCHS, JOURNAL]);
+import { type EpochFile, isEpochSubfolder, MAX_NAMES, OF_THE_EXPORT, parseEpochPath } from './layout.ts';
 
 export class EpochFolder extends EpochFiles {
   readonly path: string;

@@ -27,6 +27,11 @@ export const EARLIER = 'earlier';
 export const EPOCHS = 'epochs';
 export const JOURNAL = 'journal';
 
+/** Names in one folder of an epoch's tree, all together: a week of heads and four million records have 60,000. */
+export const MAX_NAMES = 262_144;
+/** What the root of an export has beside the files of its newest epoch. */
+export const OF_THE_EXPORT: ReadonlySet<string> = new Set([MANIFEST, VIEWER, EARLIER, EPOCHS, JOURNAL]);
+
 /** A file in the folder of an epoch. */
 export type EpochFile =
   | { readonly kind: 'checkpoint' | 'statement' | 'verifier-keys' }

@@ -28,6 +28,8 @@ export interface SourceCheckOptions {
   readonly receipts?: (epochs: readonly CheckedEpoch[], findings: Findings) => ReceiptCounts;
   /** The export has no manifest yet. */
   readonly noManifest?: true;
+  /** The epochs whose statements hold, oldest first, before their leaves are checked. */
+  readonly onEpochs?: (epochs: readonly SignedEpoch[]) => void;
   /** Each record that holds. Whether the log as a whole holds is known at the end. */
   readonly onRecord?: (epoch: SignedEpoch, event: LogEvent, bytes: Uint8Array) => void;
   /** Leaves of all epochs that were looked at, of how many. */
@@ -101,6 +103,7 @@ class SourceCheck {
     this.#tellOrder(found);
     const missing = earlier.filter(({ origin }) => !found.some((epoch) => epoch.origin === origin));
     const chain = checkChain(found, missing, this.#findings);
+    this.#options.onEpochs?.(chain.epochs);
     const sizes = chain.epochs.map((epoch) => this.#sizeOf(epoch, chain.tails.get(epoch.origin)));
     const all = sizes.reduce((sum, size) => sum + size, 0);
     let done = 0;
