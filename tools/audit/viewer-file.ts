@@ -34,9 +34,11 @@ function carriedOf(folder: string, places: readonly string[]): Map<string, Uint8
     const carry = (file: EpochFile): void => {
       carried.set(at === '' ? epochPath(file) : `${at}/${epochPath(file)}`, epoch.read(file)!);
     };
-    const last = epoch.bundles.slice(0, Math.ceil(Math.max(0, CARRIED_RECORDS - records) / TILE_WIDTH));
-    const bundles = new Set(last);
-    records += bundles.size * TILE_WIDTH;
+    const left = Math.max(0, CARRIED_RECORDS - records);
+    // The last bundle is seldom full.
+    const bundles = new Set(left === 0 ? [] : epoch.bundles.slice(0, Math.ceil(left / TILE_WIDTH) + 1));
+    const [oldest = Infinity] = [...bundles].reverse();
+    records += Math.max(0, (epoch.headSizes.at(-1) ?? 0) - oldest * TILE_WIDTH);
     for (const file of epoch.files.values()) {
       if (file.kind === 'proof' || file.kind === 'growth' || file.kind === 'cosignature') continue;
       if (file.kind === 'head' && !heads.has(file.size)) continue;

@@ -12,15 +12,18 @@ import { checkChain } from '../chain-check.ts';
 import { readEntries, readHashes } from '../epoch-tiles.ts';
 import { Findings } from '../findings.ts';
 import { openSignedEpoch, pathIn, type SignedEpoch } from '../signed-epoch.ts';
-import type { SourceCheckOptions } from '../source-check.ts';
+import type { ExportReport, SourceCheckOptions } from '../source-check.ts';
 
 export type CarriedCheckOptions = Pick<
   SourceCheckOptions,
   'engine' | 'source' | 'logPin' | 'onEpochs' | 'onRecord' | 'onProgress'
 >;
 
+/** What of a report is about all of the export. */
+export type Found = Pick<ExportReport, 'failures' | 'failureCount' | 'notices'>;
+
 /** What was found; each record that holds goes to `onRecord`. */
-export function checkCarried({ engine, source, logPin, ...heard }: CarriedCheckOptions): Findings {
+export function checkCarried({ engine, source, logPin, ...heard }: CarriedCheckOptions): Found {
   const findings = new Findings();
   const found = source.places.flatMap((place) => openSignedEpoch(engine, place, logPin, findings) ?? []);
   const { epochs } = checkChain(found, [], findings);
@@ -38,7 +41,8 @@ export function checkCarried({ engine, source, logPin, ...heard }: CarriedCheckO
     }
     heard.onProgress?.(i + 1, bundles.length);
   }
-  return findings;
+  const { failures, count, notices } = findings;
+  return { failures, failureCount: count, notices };
 }
 
 /** The bundles under the newest head that are here, as wide as that head has them. */

@@ -120,6 +120,6 @@ function rowOf(epoch: number, index: number, holds: boolean, text: string, bytes
 function summaryOf({ act, t, res, src, obj }: LogEvent, { cat }: { cat: Category }): RecordRow['summary'] {
   const what = Object.entries(obj)
     .filter(([, value]) => typeof value !== 'object')
-    .map(([name, value]) => `${name}=${String(value).slice(0, 48)}`);
+    .map(([name, value]) => `${name}=${String(value).slice(0, 32)}`);
   return { t, cat, words: [act, res, `${src.k} ${src.id}`, what.join('  ')] };
 }

@@ -4,17 +4,16 @@
  */
 import { spkiOf } from '../../../protocol/engine/der.ts';
 import type { Engine } from '../../../protocol/engine/engine.ts';
-import { parseLogRecord } from '../../../protocol/log-record.ts';
+import { type LogEvent, parseLogRecord } from '../../../protocol/log-record.ts';
 import { asProblem, Problem } from '../../../protocol/problem.ts';
 import { fromBase64Url, pinOf, toBase64 } from '../../../protocol/text.ts';
 import { parseTlogProof } from '../../../protocol/tlog-proof.ts';
 import { MAX_PROOF_BYTES } from '../epoch-files.ts';
 import type { ExportSource } from '../export-source.ts';
-import type { Findings } from '../findings.ts';
 import type { SignedEpoch } from '../signed-epoch.ts';
-import { checkSource, type ExportReport } from '../source-check.ts';
+import { checkSource, type SourceCheckOptions } from '../source-check.ts';
 import { unpackFiles } from './carried.ts';
-import { checkCarried } from './carried-check.ts';
+import { checkCarried, type Found } from './carried-check.ts';
 import { type GivenFile, givenExport } from './given-files.ts';
 import type { Answer, EpochRow, Request } from './messages.ts';
 import { listRecords, type OpenedEpoch, recordDetail } from './opened-log.ts';
@@ -70,26 +69,34 @@ export class Session {
     const opened = new Map<string, OpenedEpoch>();
     const tell = (what: string, done: number, all: number) => answer({ kind: 'progress', what, done, all });
     tell('checking signatures of heads', 0, 0);
-    const found: ExportReport | Findings = (isFolder ? checkSource : checkCarried)({
+    const options = {
       engine,
       source,
       logPin: pin,
-      onEpochs: (epochs) => {
+      onEpochs: (epochs: readonly SignedEpoch[]) => {
         for (const epoch of epochs) {
           opened.set(epoch.origin, { epoch, index: new RecordIndex(), leaves: leavesOf(epoch, epochs) });
         }
       },
-      onRecord: ({ origin }, event) => opened.get(origin)!.index.add(event),
-      onProgress: (done, all) => tell('verifying log records', done, all),
-    });
+      onRecord: ({ origin }: SignedEpoch, event: LogEvent) => opened.get(origin)!.index.add(event),
+      onProgress: (done: number, all: number) => tell('verifying log records', done, all),
+    };
+    const { failures, failureCount, notices } = isFolder ? checkWhole(options, opened) : checkCarried(options);
     this.#epochs = [...opened.values()];
-    const { failures, notices } = found;
-    const failureCount = 'count' in found ? found.count : found.failureCount;
     const indices = this.#epochs.map(({ index }) => index);
     const rows = this.#epochs.map(epochRow);
     const timeline = timelineOf(indices);
     answer({ kind: 'verdict', verdict: { isFolder, pin, failures, failureCount, notices, epochs: rows, timeline } });
   }
+}
+
+/** Checks a whole export. Records that do not lead to the root that was signed are no verified ones. */
+function checkWhole(options: SourceCheckOptions, opened: Map<string, OpenedEpoch>): Found {
+  const report = checkSource(options);
+  for (const { origin, isProved } of report.epochs) {
+    if (!isProved) opened.set(origin, { ...opened.get(origin)!, index: new RecordIndex() });
+  }
+  return report;
 }
 
 /** The pin of the log key in the newest epoch's statement, which vouches for nothing; empty when there is none. */

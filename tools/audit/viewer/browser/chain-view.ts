@@ -52,9 +52,9 @@ function headTable(heads: readonly HeadRow[], count: number): HTMLElement {
     element(
       'tr',
       {},
-      element('td', { class: 'whole' }, timeText(seconds * 1000)),
-      element('td', { class: 'whole' }, numberText(size)),
-      element('td', { class: 'mono' }, root),
+      element('td', {}, timeText(seconds * 1000)),
+      element('td', {}, numberText(size)),
+      element('td', { class: 'mono long' }, root),
     ),
   );
   const titles = ['Signed (UTC)', 'Leaves', 'Root'].map((title) => element('th', { scope: 'col' }, title));

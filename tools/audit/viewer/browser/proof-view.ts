@@ -7,7 +7,7 @@ const [WIDTH, MIDDLE, ROW, BOX, TALL] = [1000, 500, 64, 300, 34];
 /** Draws the steps of the proof of leaf `index`. */
 export function drawProof(index: number, proof: NonNullable<RecordDetail['proof']>, holds: boolean): SVGSVGElement {
   const { leaf, steps, size, root, seconds } = proof;
-  const height = (steps.length + 1) * ROW + 40;
+  const height = steps.length * ROW + 70;
   const level = (i: number): number => height - 40 - i * ROW;
   const parts: SVGElement[] = [];
   for (const [i, { sibling, isLeft, from, below }] of steps.entries()) {
@@ -28,7 +28,7 @@ export function drawProof(index: number, proof: NonNullable<RecordDetail['proof'
   const signed = `signed root of ${numberText(size)} leaves, ${timeText(seconds * 1000)}: ${root}`;
   parts.push(drawn('text', { x: MIDDLE, y: level(steps.length) - 8, 'text-anchor': 'middle' }, signed));
   const label = `${steps.length} steps from leaf ${index} to the root ${root}`;
-  return drawn('svg', { viewBox: `0 ${-20} ${WIDTH} ${height + 20}`, role: 'img', 'aria-label': label }, ...parts);
+  return drawn('svg', { viewBox: `0 0 ${WIDTH} ${height}`, role: 'img', 'aria-label': label }, ...parts);
 }
 
 function box(x: number, y: number, kind: string, hash: string, below: string): SVGElement[] {

@@ -78,13 +78,10 @@ export class RecordsView {
       this.#opened = button;
       this.#listener.onOpen({ epoch, index });
     });
-    const state = element(
-      'td',
-      { class: holds ? 'whole good' : 'whole bad' },
-      holds ? '\u2713 verified' : '\u2717 does not hold',
-    );
-    const first = [element('td', { class: 'whole' }, button), state];
-    if (!summary) return element('tr', {}, ...first, element('td', { colspan: 6, class: 'mono' }, foreign(text, 240)));
+    const state = element('td', { class: holds ? 'good' : 'bad' }, holds ? '\u2713 verified' : '\u2717 does not hold');
+    const first = [element('td', {}, button), state];
+    if (!summary)
+      return element('tr', {}, ...first, element('td', { colspan: 6, class: 'mono long' }, foreign(text, 240)));
     const [action, result, who, what] = summary.words.map((word) => foreign(word, 240)) as [
       string,
       string,
@@ -95,12 +92,12 @@ export class RecordsView {
       'tr',
       {},
       ...first,
-      element('td', { class: 'whole' }, timeText(summary.t)),
+      element('td', {}, timeText(summary.t)),
       element('td', {}, summary.cat),
       element('td', {}, action),
       element('td', {}, result),
-      element('td', { class: 'mono' }, who),
-      element('td', { class: 'mono' }, what),
+      element('td', { class: 'mono', title: who }, middleCut(who)),
+      element('td', { class: 'mono long' }, what),
     );
   }
 
@@ -126,4 +123,9 @@ export class RecordsView {
     this.#opened?.focus();
     this.#opened = null;
   }
+}
+
+/** Long names by their beginning and their end; an opened record shows all of them. */
+function middleCut(name: string): string {
+  return name.length <= 32 ? name : `${name.slice(0, 21)}\u2026${name.slice(-8)}`;
 }
