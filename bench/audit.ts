@@ -10,7 +10,7 @@ import { nativeEngine } from '../protocol/engine/native.ts';
 import { RelayLog } from '../tools/audit/relay-log.ts';
 import { openEphemeralSite } from '../tools/ghostpipe/ephemeral-site.ts';
 import { TRIAL_DEVICES } from '../tools/ghostpipe/start.ts';
-import { DISPATCHER } from '../tools/ghostpipe/tool-process.ts';
+import { DISPATCHER } from '../tools/lib/tool-process.ts';
 import { judge, type PartResult, round } from './figures.ts';
 import { rssMiBOf } from './process-stat.ts';
 
@@ -44,7 +44,7 @@ export async function benchAudit({ quick, asked }: { quick: boolean; asked: Abor
     relayScript: RELAY,
   });
   try {
-    await untilCovered(new RelayLog(site.monitor), records);
+    await untilCovered(new RelayLog(nativeEngine, site.monitor), records);
     const env = { ...process.env, ...site.environment('auditor') };
     const to = join(work, 'audit');
     const exported = await measured(['export', '--to', to, '--device-id', 'auditor'], env, asked);
@@ -91,7 +91,9 @@ async function measured(words: readonly string[], env: NodeJS.ProcessEnv, asked:
   const tool = spawn(process.execPath, [DISPATCHER, 'audit', ...words], { env, stdio: 'ignore', signal: asked });
   let peakMiB = 0;
   const watching = setInterval(() => {
-    if (tool.exitCode === null) peakMiB = Math.max(peakMiB, rssMiBOf(tool.pid!));
+    try {
+      peakMiB = Math.max(peakMiB, rssMiBOf(tool.pid!));
+    } catch {} // it has just ended
   }, 50);
   const [code] = await once(tool, 'exit');
   clearInterval(watching);

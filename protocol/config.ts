@@ -20,6 +20,7 @@ export const CALLS = [
   'revoke',
   'did',
   'register',
+  'membership',
   'health',
   'metrics',
   'openapi',
@@ -40,7 +41,16 @@ export const CALLS = [
 export type Call = (typeof CALLS)[number];
 
 /** Calls that carry blocks: they are served over post-quantum TLS only. */
-export const DATA_CALLS: readonly Call[] = ['inbound', 'claim', 'ack', 'outbound', 'status', 'delete', 'register'];
+export const DATA_CALLS: readonly Call[] = [
+  'inbound',
+  'claim',
+  'ack',
+  'outbound',
+  'status',
+  'delete',
+  'register',
+  'membership',
+];
 
 /** Calls that name devices to anybody who asks: they are served in the management zone only. */
 export const MANAGEMENT_CALLS: readonly Call[] = ['status-page', 'status-json'];

@@ -64,6 +64,7 @@ export class Audit {
   #isBehind = false;
   #isLow = false;
   #why: Why | null = null;
+  #ending: Promise<void> | null = null;
 
   constructor(options: AuditOptions) {
     const { engine, sequencer, signer, name, now, onFault } = options;
@@ -195,8 +196,13 @@ export class Audit {
     };
   }
 
-  /** Ends the log in order, with a last head. */
-  async close(): Promise<void> {
+  /** Ends the log in order, with a last head; a second call waits for the first. */
+  close(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const { sequencer, signer, epochs } = this.#options;
     this.#counts.tell();
     this.did('shutdown', { reason: 'signal' });

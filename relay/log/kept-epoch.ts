@@ -1,8 +1,7 @@
 /** One epoch as it is kept in memory: its statement, its tree, its heads, and its journal when there is one. */
 import { equalBytes } from '../../protocol/bytes.ts';
 import { parseJson } from '../../protocol/canonical.ts';
-import type { LogKeys } from '../../protocol/checkpoint.ts';
-import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../protocol/engine/engine.ts';
+import { CHECKPOINT_LINES, type LogKeys } from '../../protocol/checkpoint.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
 import { MAX_EPOCH_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { consistencyProof, type Hasher, leafHash, rootOf, verifyConsistency } from '../../protocol/merkle.ts';
@@ -61,7 +60,7 @@ export class KeptEpoch implements EpochView {
     this.origin = origin;
     this.statement = statement;
     this.keys = keys;
-    this.verifierKeys = (Object.keys(SIGNATURE_ALGORITHMS) as SignatureAlgorithm[]).map((algorithm) =>
+    this.verifierKeys = CHECKPOINT_LINES.map((algorithm) =>
       formatVerifierKey(hasher, { name: origin, algorithm, publicKey: keys[algorithm] }),
     );
     this.#tree = tree;

@@ -98,6 +98,35 @@ t.test('what the relay keeps no more is taken over from the export before', asyn
   t.match(await exportTo(to), { ok: true, epochs: [{ size: 301, records: 301 }, { size: 112 }] });
 });
 
+t.test('records that no head covers, since the process died, are exported and proved by the next epoch', async (t) => {
+  const folder = t.testdir({ out: {}, journal: {} });
+  const dead = startAudit({ folder: join(folder, 'journal') });
+  await dead.pass(0);
+  records(dead.sequencer, 299);
+  await dead.pass(30_000);
+  records(dead.sequencer, 30);
+  dead.epochs.close();
+  const { sequencer, pass } = startAudit({ folder: join(folder, 'journal') });
+  await pass(0);
+  const { exportTo } = await serveAudit(t, folder, sequencer);
+  const to = join(folder, 'out', 'export');
+  const report = await exportTo(to);
+  t.match(report, {
+    ok: true,
+    notices: [],
+    epochs: [
+      { size: 300, leaves: 330, records: 330 },
+      { at: '', size: 1 },
+    ],
+  });
+  const old = join(to, 'earlier', report.epochs[0]!.id);
+  t.same(
+    filesBelow(join(old, 'tile', '0')),
+    ['000', '001.p/44', '001.p/74'],
+    'its newest head can be read by other tools',
+  );
+});
+
 t.test('an attempt that was cut off is gone on with, also when what it left is damaged', async (t) => {
   const { sequencer, pass } = startAudit();
   const asked: string[] = [];

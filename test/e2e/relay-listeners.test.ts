@@ -20,6 +20,7 @@ const CONTRACT: Record<Call, string> = {
   revoke: 'POST /v2/revoke',
   did: 'GET /v2/did/{did}',
   register: 'POST /v2/did/register',
+  membership: 'POST /v2/membership',
   health: 'GET /health',
   metrics: 'GET /metrics',
   openapi: 'GET /openapi.json',

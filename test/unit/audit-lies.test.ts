@@ -6,8 +6,9 @@ import { utf8 } from '../../protocol/bytes.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import type { EpochEvent } from '../../protocol/epoch.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
+import { formatLogEvidence, type LogEvidence } from '../../protocol/log-evidence.ts';
 import { type LogReceipt, signLogReceipt } from '../../protocol/log-receipt.ts';
-import { encodeLogRecord } from '../../protocol/log-record.ts';
+import { blockCommitment, encodeLogRecord } from '../../protocol/log-record.ts';
 import { leafHash } from '../../protocol/merkle.ts';
 import { fromHex, toBase64Url } from '../../protocol/text.ts';
 import { checkExport, type ExportReport } from '../../tools/audit/export-check.ts';
@@ -193,7 +194,15 @@ function treeUpTo(t: Test, { records }: MadeEpoch, size: number): MadeEpoch['tre
 }
 
 t.test('log receipts: kept, broken, of another log, not due', async (t) => {
-  const one = made(t, { records: [300] });
+  const committed = (bytes: Uint8Array): Uint8Array => {
+    const c = blockCommitment(engine, seed('salt'), seed('block'));
+    return Buffer.from(
+      Buffer.from(bytes)
+        .toString()
+        .replace(/"c":"[^"]*"/, `"c":"${c}"`),
+    );
+  };
+  const one = made(t, { records: [300], record: (_, i, bytes) => (i === 9 ? committed(bytes) : bytes) });
   const epoch = one.epochs[0]!;
   const folder = join(one.folder, '..', 'receipts');
   mkdirSync(folder);
@@ -210,6 +219,10 @@ t.test('log receipts: kept, broken, of another log, not due', async (t) => {
       ...change,
     });
   };
+  const blockSha256 = seed('block');
+  const salt = seed('salt');
+  const evidence = (index: number, change: Partial<LogEvidence> = {}): Uint8Array =>
+    formatLogEvidence({ blockSha256, receipt: receiptOf(index), record: epoch.records[index]!, salt, ...change });
   const lateMs = epoch.heads.at(-1)!.seconds * 1000;
   const cases: readonly [string, Uint8Array, 'held' | 'open' | string][] = [
     ['kept', receiptOf(7), 'held'],
@@ -217,6 +230,10 @@ t.test('log receipts: kept, broken, of another log, not due', async (t) => {
     ['another-leaf', receiptOf(7, { leafHash: seed('x') }), 'proof-invalid'],
     ['another-transfer', receiptOf(7, { transferId: new Uint8Array(16) }), 'proof-invalid'],
     ['another-time', receiptOf(7, { timeMs: 5 }), 'proof-invalid'],
+    ['1-aa.log-receipt', evidence(9), 'held'],
+    ['2-aa.log-receipt', evidence(9, { blockSha256: seed('another block') }), 'log-receipt-invalid'],
+    ['3-aa.log-receipt', evidence(9, { record: epoch.records[12]! }), 'log-receipt-invalid'],
+    ['4-aa.log-receipt', Buffer.from('{}'), 'schema-invalid'],
     ['not-due', receiptOf(301, { timeMs: lateMs - 30_000 }), 'open'],
     ['overdue', receiptOf(301, { timeMs: lateMs - 61_000 }), 'proof-invalid'],
     ['another-log', receiptOf(7, { originHash: seed('y') }), 'open'],

@@ -56,6 +56,16 @@ t.test('a further device brings its route and joins groups, old and new', async 
   t.strictSame(roster.groups, { archive: ['backup'] }, 'the old roster is left as it was');
 });
 
+t.test('a further sender brings the lanes that its receiver needs; none is taken away', async (t) => {
+  let roster = plant(t.testdir());
+  const lanes = [2, 3, 4].map((number) => {
+    roster = withDevice(roster, newDevice(roster, `plc-A${number}`, 'send'), { to: ['historian'], groups: [] });
+    return roster.profile.lanesDown;
+  });
+  t.strictSame(lanes, [3, 4, 5]);
+  t.equal(withoutDevice(roster, 'plc-A4').profile.lanesDown, 5);
+});
+
 t.test('a device without a route adds none', async (t) => {
   const roster = plant(t.testdir());
   t.strictSame(withDevice(roster, newDevice(roster, 'x', 'receive'), NOWHERE).routes, roster.routes);

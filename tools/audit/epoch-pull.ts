@@ -10,7 +10,7 @@ import { type VerifiedEpoch, verifyEpoch } from '../../protocol/epoch.ts';
 import { leafHash } from '../../protocol/merkle.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { toBase64 } from '../../protocol/text.ts';
-import { TILE_WIDTH } from '../../protocol/tile.ts';
+import { TILE_WIDTH, type Tile } from '../../protocol/tile.ts';
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts';
 import { EpochFolder } from './epoch-folder.ts';
 import { readEntries } from './epoch-tiles.ts';
@@ -32,15 +32,20 @@ export interface RelayEpoch extends VerifiedEpoch {
 export interface PullOptions {
   readonly engine: Engine;
   readonly log: RelayLog;
+  /** How the epoch ended, by the statement of the next one; its last records may be under no head. */
+  readonly tail: Tail | null;
   /** Folder of this epoch in an earlier export. */
   readonly earlier: string | null;
   /** Called with the leaves so far. */
   readonly onLeaves: (leaves: number) => void;
 }
 
-interface Head {
+export interface Tail {
   readonly size: number;
   readonly root: Uint8Array;
+}
+
+interface Head extends Tail {
   readonly checkpoint: Uint8Array;
 }
 
@@ -84,26 +89,23 @@ async function writeAll(
   path: string,
   heads: readonly Head[],
   held: readonly EpochFolder[],
-  { engine, log, onLeaves }: PullOptions,
+  { engine, log, tail, onLeaves }: PullOptions,
 ): Promise<boolean> {
   const { origin, keys, head } = epoch;
+  const size = Math.max(head.size, tail?.size ?? 0);
   const writer = new EpochWriter(engine, path);
   writer.write({ kind: 'statement' }, epoch.proof);
   writer.writeHeads(origin, keys, heads);
-  const waiting = [...heads];
-  const compare = (): void => {
-    if (writer.size !== waiting[0]?.size) return;
-    const { size, root } = waiting.shift()!;
-    const found = writer.root();
-    if (equalBytes(found, root)) return;
-    const detail = `the records of ${origin} give the root ${toBase64(found)}, its head of size ${size} has ${toBase64(root)}`;
-    throw new Problem('proof-invalid', detail);
+  const waiting: Tail[] = [...heads, ...(tail && size > head.size ? [tail] : [])];
+  const onLeaf = (): void => {
+    if (writer.size === head.size) writer.end(); // behind an unsigned tail the tiles of the newest head stay readable
+    if (writer.size === waiting[0]?.size) requireRoot(origin, waiting.shift()!, writer.root());
   };
   const fetch = (from: number): Promise<Uint8Array[]> | undefined => {
-    if (from >= head.size) return undefined;
-    const width = Math.min(TILE_WIDTH, head.size - from);
-    const entries = heldEntries(held, from, width);
-    const asked = entries ? Promise.resolve(entries) : log.entries(origin, from, width);
+    if (from >= size) return undefined;
+    const bundle: Tile = { level: 'entries', index: from / TILE_WIDTH, width: Math.min(TILE_WIDTH, size - from) };
+    const entries = heldEntries(held, bundle);
+    const asked = entries ? Promise.resolve(entries) : log.entries(origin, bundle);
     asked.catch(() => {}); // it is looked at later
     return asked;
   };
@@ -111,14 +113,21 @@ async function writeAll(
   for (let coming = fetch(0); coming; ) {
     const entries = await coming.catch(unless('not-available'));
     if (!entries) return false;
-    coming = fetch(writer.size + entries.length);
-    writer.append(entries, compare);
-    newest = entries.at(-1)!;
+    const first = writer.size;
+    coming = fetch(first + entries.length);
+    writer.append(entries, onLeaf);
+    newest = entries[head.size - 1 - first] ?? newest;
     onLeaves(writer.size);
   }
   writer.end();
   writer.writeProofs(heads, newest);
   return true;
+}
+
+function requireRoot(origin: string, { size, root }: Tail, found: Uint8Array): void {
+  if (equalBytes(found, root)) return;
+  const detail = `the records of ${origin} give the root ${toBase64(found)}, ${size} leaves of it have ${toBase64(root)}`;
+  throw new Problem('proof-invalid', detail);
 }
 
 /** Makes one refusal nothing. */
@@ -129,11 +138,10 @@ function unless(code: ProblemCode): (thrown: unknown) => undefined {
 }
 
 /** A full bundle that is held; part of one is asked for anew. */
-function heldEntries(held: readonly EpochFolder[], from: number, width: number): Uint8Array[] | undefined {
-  const tile = { level: 'entries', index: from / TILE_WIDTH, width } as const;
-  for (const folder of width === TILE_WIDTH ? held : []) {
+function heldEntries(held: readonly EpochFolder[], bundle: Tile): Uint8Array[] | undefined {
+  for (const folder of bundle.width === TILE_WIDTH ? held : []) {
     try {
-      return readEntries(folder, tile);
+      return readEntries(folder, bundle);
     } catch (thrown) {
       if (!(thrown instanceof Problem)) throw thrown;
     }

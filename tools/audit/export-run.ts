@@ -10,10 +10,11 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } fro
 import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { fromBase64Url } from '../../protocol/text.ts';
 import { readPlainFile, syncPath } from '../lib/files.ts';
 import { lockFolder } from '../lib/folder-lock.ts';
 import { copyEpoch } from './epoch-folder.ts';
-import { fetchEpoch, pullEpoch, type RelayEpoch } from './epoch-pull.ts';
+import { fetchEpoch, pullEpoch, type RelayEpoch, type Tail } from './epoch-pull.ts';
 import { checkExport, type ExportReport } from './export-check.ts';
 import { EARLIER, EPOCHS, MANIFEST } from './layout.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
@@ -101,7 +102,8 @@ async function pullAll(options: ExportRunOptions, folder: string, before: Before
   let done = 0;
   for (const [i, epoch] of epochs.entries()) {
     const onLeaves = (leaves: number) => onPulled(done + leaves, all);
-    const pull = { engine, log, earlier: before?.get(epoch.id) ?? null, onLeaves };
+    const earlier = before?.get(epoch.id) ?? null;
+    const pull = { engine, log, earlier, tail: tailIn(epochs[i - 1]), onLeaves };
     const isWhole = await pullEpoch(epoch, join(folder, epoch.id), pull);
     if (!isWhole && i === 0) {
       throw new Problem('not-available', 'the relay gives this device no log records: that takes the role audit');
@@ -109,6 +111,13 @@ async function pullAll(options: ExportRunOptions, folder: string, before: Before
     done += epoch.head.size;
   }
   return epochs;
+}
+
+/** How the epoch before `next` ended, as that one says. */
+function tailIn(next: RelayEpoch | undefined): Tail | null {
+  const prev = next?.event.obj.prev;
+  if (!prev || prev.source === 'none') return null;
+  return { size: prev.tailSize, root: fromBase64Url(prev.tailRoot) };
 }
 
 /** From the newest epoch back along `prev`, as far as the relay keeps them. */

@@ -47,7 +47,7 @@ async function pull(to: string, args: Arguments): Promise<ExportReport> {
     await client.membership.renew();
     return await runExport({
       engine: nativeEngine,
-      log: new RelayLog(client.relay),
+      log: new RelayLog(nativeEngine, client.relay),
       logPin: client.profile.logPin,
       to,
       wall: () => Date.now(),

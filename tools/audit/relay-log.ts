@@ -1,38 +1,37 @@
 /** The log of a running relay as an auditor asks for it. Answers are bounded and parsed; the caller verifies them. */
+import { utf8 } from '../../protocol/bytes.ts';
 import { type Json, parseJson } from '../../protocol/canonical.ts';
-import { MAX_LOG_RECORD_BYTES } from '../../protocol/log-record.ts';
+import type { Hasher } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { check, integer, list, object, type Shape, text } from '../../protocol/shape.ts';
 import { originText } from '../../protocol/shapes.ts';
-import { TILE_WIDTH } from '../../protocol/tile.ts';
+import { toHex } from '../../protocol/text.ts';
+import { parseBundle, type Tile, tilePath } from '../../protocol/tile.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
-import { MAX_PROOF_BYTES } from './epoch-files.ts';
+import { MAX_BUNDLE_BYTES, MAX_PROOF_BYTES } from './epoch-files.ts';
 
 /** Heads of the feed: the newest twenty and one an hour of a week; room for more. */
 const MAX_HEADS = 4096;
-/** Records in JSON, where every quotation mark has a backslash; leaf 0 among them. */
-const MAX_RECORDS_BYTES = 2 * TILE_WIDTH * MAX_LOG_RECORD_BYTES + 65_536;
 
 const SIZE = integer(0, Number.MAX_SAFE_INTEGER);
 const TEXT = text('a text', 1, 2 ** 20, /^/);
 const HEAD = { origin: originText, size: SIZE, root: TEXT, seconds: SIZE };
 const HISTORY = object({ mode: TEXT, heads: list(object(HEAD), 0, MAX_HEADS) });
 const STH = object({ ...HEAD, checkpoint: TEXT });
-const RECORDS = object({ origin: originText, size: SIZE, from: SIZE, records: list(TEXT, 1, TILE_WIDTH) });
 
 export class RelayLog {
+  readonly #hasher: Hasher;
   readonly #relay: Pick<RelayClient, 'logCall'>;
 
-  constructor(relay: Pick<RelayClient, 'logCall'>) {
+  constructor(hasher: Hasher, relay: Pick<RelayClient, 'logCall'>) {
+    this.#hasher = hasher;
     this.#relay = relay;
   }
 
   /** The `.tlog-proof` of the statement of an epoch, the newest when none is named; refuses `not-available`. */
   statement(origin?: string): Promise<Uint8Array> {
-    return this.#relay.logCall(
-      `/v2/ct/epoch${origin === undefined ? '' : `?origin=${encodeURIComponent(origin)}`}`,
-      MAX_PROOF_BYTES,
-    );
+    const path = origin === undefined ? '/v2/ct/epoch' : `${this.#below(origin)}/epoch`;
+    return this.#relay.logCall(path, MAX_PROOF_BYTES);
   }
 
   /** Origin and size of each head that the relay keeps, newest first. */
@@ -50,17 +49,14 @@ export class RelayLog {
     return Buffer.from(checkpoint);
   }
 
-  /** Entries `from` to `from + count - 1`; refuses `relay-answer-invalid` when they are not as many. */
-  async entries(origin: string, from: number, count: number): Promise<Uint8Array[]> {
-    const path = `/v2/ct/log?origin=${encodeURIComponent(origin)}&from=${from}&limit=${count}`;
-    const { records } = await this.#json(path, MAX_RECORDS_BYTES, RECORDS);
-    if (records.length !== count) {
-      throw new Problem(
-        'relay-answer-invalid',
-        `the relay gave ${records.length} of ${count} log records from ${from}`,
-      );
-    }
-    return records.map((record) => Buffer.from(record));
+  /** The entries of a bundle; refuses `not-available` when they are gone or not for this device, `log-tile-invalid`. */
+  async entries(origin: string, bundle: Tile): Promise<Uint8Array[]> {
+    const bytes = await this.#relay.logCall(`${this.#below(origin)}/${tilePath(bundle)}`, MAX_BUNDLE_BYTES);
+    return parseBundle(bytes, bundle.width);
+  }
+
+  #below(origin: string): string {
+    return `/v2/ct/epochs/${toHex(this.#hasher.sha256(utf8(origin)))}`;
   }
 
   async #json<T>(path: string, limit: number, shape: Shape<T>): Promise<T> {

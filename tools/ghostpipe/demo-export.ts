@@ -3,11 +3,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '../../protocol/canonical.ts';
+import { nativeEngine } from '../../protocol/engine/native.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { ExportReport } from '../audit/export-check.ts';
 import { RelayLog } from '../audit/relay-log.ts';
+import { ToolProcess } from '../lib/tool-process.ts';
 import type { EphemeralSite } from './ephemeral-site.ts';
-import { ToolProcess } from './tool-process.ts';
 
 /** A head comes every 30 s. */
 const HEAD_PATIENCE_MS = 40_000;
@@ -29,7 +30,7 @@ export function refuseUsedFolder(folder: string): void {
 
 /** Waits for the next head, which covers all that happened until now, and exports the log. Refuses what failed. */
 export async function exportRun({ monitor, environment, site }: EphemeralSite, to: string): Promise<DemoExport> {
-  await untilNextHead(new RelayLog(monitor));
+  await untilNextHead(new RelayLog(nativeEngine, monitor));
   const folder = resolve(to);
   let answer = '';
   const tool = new ToolProcess(['audit', 'export', '--to', folder, '--device-id', 'auditor', '--json'], {

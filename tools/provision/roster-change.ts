@@ -3,7 +3,7 @@ import type { Hasher } from '../../protocol/merkle.ts';
 import { parseVerifierKey } from '../../protocol/note-key.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { isRevoked, type RevokedEntry } from '../../protocol/revocation.ts';
-import { deviceNamed, type Roster, type RosterDevice } from '../../protocol/roster.ts';
+import { deviceNamed, lanesNeeded, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 
 /** Where a device's readings go, and the groups that it belongs to. */
 export interface Placement {
@@ -23,7 +23,13 @@ export function withDevice(roster: Roster, device: RosterDevice, placement: Plac
   const devices = [...roster.devices, device];
   const groups = { ...roster.groups };
   for (const group of placement.groups) groups[group] = [...(ownGroup(roster, group) ?? []), name];
-  return { ...roster, devices, groups, routes: [...roster.routes, ...routesFrom(roster, name, placement)] };
+  return withLanes({ ...roster, devices, groups, routes: [...roster.routes, ...routesFrom(roster, name, placement)] });
+}
+
+/** Never fewer lanes: who has left may come back. */
+function withLanes(roster: Roster): Roster {
+  const { profile } = roster;
+  return { ...roster, profile: { ...profile, lanesDown: Math.max(profile.lanesDown, lanesNeeded(roster)) } };
 }
 
 /** The roster without the device, which is revoked for ever. Refuses `not-in-roster`. */
