@@ -56,16 +56,20 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
 async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
   const uniform = isUniform(exchange);
   if (uniform) conduit.attendance.heard(exchange.member().device.did);
-  const heard: { session?: Session } = {};
+  const held: { lease?: Lease | undefined } = {};
   const act = async (): Promise<ControlItem[]> => {
     const items = await receiveControl(conduit, exchange);
     const session = itemOf(items, 'session');
     if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
-    heard.session = session;
-    return settle(conduit, exchange.member(), items);
+    const said = settle(conduit, exchange.member(), items);
+    held.lease = leaseFor(conduit, exchange.member(), session);
+    return said;
   };
-  const said = await (uniform ? atFixedTime(conduit, exchange, act) : act());
-  const lease = heard.session && leaseFor(conduit, exchange.member(), heard.session);
+  const said = await (uniform ? atFixedTime(conduit, exchange, act) : act()).catch((thrown) => {
+    held.lease?.release();
+    throw thrown;
+  });
+  const { lease } = held;
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
   const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
   const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
