@@ -8,7 +8,8 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { Added, ArchiveStore } from './archive-store.ts';
-import { copyEpoch, type EpochFolder } from './epoch-folder.ts';
+import type { EpochFiles } from './epoch-files.ts';
+import { copyEpoch } from './epoch-folder.ts';
 import { checkExport, type EpochReport, type ExportReport } from './export-check.ts';
 import { findEpochs } from './export-folder.ts';
 import { INBOX } from './layout.ts';
@@ -50,7 +51,7 @@ export function takeIn(store: ArchiveStore, folder: string, { engine, logPin, on
 }
 
 /** Whether the archive has every record under the head of that size. */
-export function isComplete(folder: EpochFolder, size: number): boolean {
+export function isComplete(folder: EpochFiles, size: number): boolean {
   for (let index = 0; index * TILE_WIDTH < size; index++) {
     const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
     if (!folder.widths('entries', index).some((each) => each >= width)) return false;
