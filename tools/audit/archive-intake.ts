@@ -42,6 +42,7 @@ export function takeIn(store: ArchiveStore, folder: string, { engine, logPin, on
     engine,
     folder: store.incoming,
     logPin,
+    noManifest: true,
     ...against,
     ...(onProgress ? { onProgress } : {}),
   });
