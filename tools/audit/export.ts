@@ -44,7 +44,7 @@ async function pull(to: string, args: Arguments): Promise<ExportReport> {
   const client = openClient(nativeEngine, args);
   const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
   try {
-    await client.membership.renew();
+    await client.membership.join();
     return await runExport({
       engine: nativeEngine,
       log: new RelayLog(nativeEngine, client.relay),
