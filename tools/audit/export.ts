@@ -53,7 +53,7 @@ async function pull(to: string, args: Arguments): Promise<ExportReport> {
 export async function pullLog(client: Client, to: string): Promise<ExportReport> {
   const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
   try {
-    await client.membership.renew();
+    await client.membership.join();
     return await runExport({
       engine: nativeEngine,
       log: new RelayLog(nativeEngine, client.relay),
