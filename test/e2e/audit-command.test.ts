@@ -127,7 +127,7 @@ t.test('what a stranger wrote does nothing to a terminal', async (t) => {
   for (const argv of [['verify'], ['show'], ['search'], ['prove', '7']]) {
     const [word, ...rest] = argv as [string, ...string[]];
     const { code, out, err } = await run(t, word, folder, ...rest, '--log-key', logPin);
-    t.equal(code, 1, word);
+    t.ok(code > 0, `${word} does not say that it holds`);
     t.notMatch(out + err, /[^\x20-\x7e\n]/, `${word} prints nothing but text`);
   }
 });
