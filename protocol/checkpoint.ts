@@ -31,7 +31,7 @@ export interface VerifiedCheckpoint {
 }
 
 /** From the line that counts most to the line that never suffices: their order in a checkpoint. */
-const LINES: readonly SignatureAlgorithm[] = ['ml-dsa-65', 'ml-dsa-44', 'ed25519'];
+export const CHECKPOINT_LINES: readonly SignatureAlgorithm[] = ['ml-dsa-65', 'ml-dsa-44', 'ed25519'];
 const REQUIRED: readonly SignatureAlgorithm[] = ['ml-dsa-65', 'ml-dsa-44'];
 
 /** The text that is signed: origin, size and root, each on its line; refuses `log-checkpoint-invalid`. */
@@ -63,7 +63,7 @@ export function parseHead(text: string): TreeHead {
 /** Signs a head of the log at a POSIX time in seconds, above 0. */
 export function signCheckpoint(hasher: Hasher, head: TreeHead, seconds: number, signers: LogSigners): Uint8Array {
   const text = formatHead(head);
-  const signatures = LINES.map((algorithm) =>
+  const signatures = CHECKPOINT_LINES.map((algorithm) =>
     algorithm === 'ed25519'
       ? signText(hasher, head.origin, signers.ed25519, text)
       : cosign(hasher, head.origin, signers[algorithm], head, seconds),
@@ -83,7 +83,7 @@ export function verifyCheckpoint(engine: Engine, bytes: Uint8Array, origin: stri
     throw new Problem('log-checkpoint-invalid', `the checkpoint is of another log than ${origin}`);
   }
   const times = new Set<number>();
-  const held = LINES.filter((algorithm) => {
+  const held = CHECKPOINT_LINES.filter((algorithm) => {
     const key = { name: origin, algorithm, publicKey: keys[algorithm] };
     const lines = signaturesOf(engine, note, key);
     for (const line of lines) {

@@ -20,6 +20,7 @@ export const CALLS = [
   'revoke',
   'did',
   'register',
+  'membership',
   'health',
   'metrics',
   'openapi',
@@ -35,11 +36,21 @@ export const CALLS = [
   'ct-consistency',
   'ct-log',
   'ct-feed',
+  'ct-cosigned',
 ] as const;
 export type Call = (typeof CALLS)[number];
 
 /** Calls that carry blocks: they are served over post-quantum TLS only. */
-export const DATA_CALLS: readonly Call[] = ['inbound', 'claim', 'ack', 'outbound', 'status', 'delete', 'register'];
+export const DATA_CALLS: readonly Call[] = [
+  'inbound',
+  'claim',
+  'ack',
+  'outbound',
+  'status',
+  'delete',
+  'register',
+  'membership',
+];
 
 /** Calls that name devices to anybody who asks: they are served in the management zone only. */
 export const MANAGEMENT_CALLS: readonly Call[] = ['status-page', 'status-json'];
@@ -74,7 +85,10 @@ const body = object(
     licenceKey: text('a licence key (plk_...)', 1, 256, /^plk_[\x21-\x7e]+$/),
     site: object({ siteId: siteIdText, operatorKeyHash: pinText, rosterFile: path }),
     store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
-    audit: object({}, { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536) }),
+    audit: object(
+      {},
+      { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536), pruneQuorum: integer(1, 16) },
+    ),
     limits: object(
       {},
       {
@@ -114,6 +128,8 @@ export interface RelayConfig {
     readonly mode: 'best-effort' | 'none';
     /** What the log may take of memory, its journal included. */
     readonly ramMiB: number;
+    /** How many archive servers must hold a record before it may leave memory. */
+    readonly pruneQuorum: number;
   };
   readonly limits: {
     readonly maxTtlSeconds: number;
@@ -173,7 +189,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
   return config;
 }
 
-function auditOf({ mode = 'best-effort', ramMiB = 256 }: Partial<NonNullable<Written['audit']>> = {}) {
+function auditOf({ mode = 'best-effort', ramMiB = 256, pruneQuorum = 1 }: Partial<NonNullable<Written['audit']>> = {}) {
   if (mode === 'required') {
     throw new Problem(
       'schema-invalid',
@@ -181,7 +197,7 @@ function auditOf({ mode = 'best-effort', ramMiB = 256 }: Partial<NonNullable<Wri
       'audit.mode',
     );
   }
-  return { mode, ramMiB };
+  return { mode, ramMiB, pruneQuorum };
 }
 
 function storeOf({ kind = 'slab', slots = 64, path }: Partial<NonNullable<Written['store']>> = {}): StoreConfig {

@@ -3,8 +3,8 @@
  *
  *     "GPC1" | items | zeros        item: type u8 | length u16 | value
  *
- * Items are of fixed length but for problem, log record and roster piece; type 0 ends the list. Unknown types are
- * skipped, so that a newer peer can say more.
+ * Items are of fixed length but for problem, roster piece, log record and the documents of devices; type 0 ends the list.
+ * Unknown types are skipped, so that a newer peer can say more.
  */
 import { ByteReader, ByteWriter, equalBytes, isZero, utf8 } from './bytes.ts';
 import { LOG_RECEIPT_BYTES } from './log-receipt.ts';
@@ -63,7 +63,20 @@ export type ControlItem =
       readonly offset: number;
       readonly total: number;
       readonly bytes: Uint8Array;
-    };
+    }
+  /** Device: its registration, JSON, opaque here. */
+  | { readonly type: 'registration'; readonly bytes: Uint8Array }
+  /** Device: the roster that it has, and how much of a newer one (zeros for none). */
+  | {
+      readonly type: 'rosterHave';
+      readonly version: number;
+      readonly partVersion: number;
+      readonly partBytes: number;
+    }
+  /** Device: the key of a peer that it has. */
+  | { readonly type: 'peerHave'; readonly digest: Uint8Array; readonly keyId: Uint8Array }
+  /** Relay: identity and key statement of a peer, JSON, opaque here. */
+  | { readonly type: 'peer'; readonly digest: Uint8Array; readonly bytes: Uint8Array };
 
 type ItemType = ControlItem['type'];
 
@@ -80,6 +93,10 @@ const NUMBERS: Record<ItemType, number> = {
   status: 9,
   problem: 10,
   rosterPiece: 11,
+  registration: 12,
+  rosterHave: 13,
+  peerHave: 14,
+  peer: 15,
   logReceipt: 16,
   commitSalt: 17,
   logRecord: 18,
@@ -162,6 +179,7 @@ function encodeItem(item: ControlItem): Uint8Array {
     case 'receipt':
     case 'logReceipt':
     case 'logRecord':
+    case 'registration':
       return item.bytes;
     case 'commitSalt':
       return layout(48, (w) => w.bytes(item.transferId).bytes(item.salt));
@@ -181,6 +199,12 @@ function encodeItem(item: ControlItem): Uint8Array {
       return layout(ROSTER_PIECE_HEAD_BYTES + item.bytes.length, (w) =>
         w.u32(item.version).u32(item.offset).u32(item.total).bytes(item.bytes),
       );
+    case 'rosterHave':
+      return layout(12, (w) => w.u32(item.version).u32(item.partVersion).u32(item.partBytes));
+    case 'peerHave':
+      return layout(48, (w) => w.bytes(item.digest).bytes(item.keyId));
+    case 'peer':
+      return layout(32 + item.bytes.length, (w) => w.bytes(item.digest).bytes(item.bytes));
   }
 }
 
@@ -233,6 +257,14 @@ function readItem(type: ItemType, reader: ByteReader): ControlItem {
         total: reader.u32(),
         bytes: reader.bytes(Math.min(reader.left, MAX_ROSTER_PIECE_BYTES)),
       };
+    case 'registration':
+      return { type, bytes: reader.bytes(reader.left) };
+    case 'rosterHave':
+      return { type, version: reader.u32(), partVersion: reader.u32(), partBytes: reader.u32() };
+    case 'peerHave':
+      return { type, digest: reader.bytes(32), keyId: reader.bytes(16) };
+    case 'peer':
+      return { type, digest: reader.bytes(32), bytes: reader.bytes(reader.left) };
   }
 }
 

@@ -13,6 +13,7 @@ import { revokedEntry } from './revocation.ts';
 import { integer, list, type Of, object, oneOf, record, type Shape, text } from './shape.ts';
 import { didText, nameText, role, siteIdText, timeMs, verifyingKeys, version1, zone } from './shapes.ts';
 import { type DocumentKind, openDocumentBytes } from './signed.ts';
+import { MAX_LANES } from './slot-plan.ts';
 
 export const MAX_DEVICES = 1024;
 /** Most recipients of one route: one stanza each. */
@@ -29,8 +30,8 @@ const blockSize: Shape<number> = (value, path) => {
 export const sectorProfile = object({
   blockSize,
   intervalMs: integer(100, 3_600_000),
-  lanesUp: integer(1, 64),
-  lanesDown: integer(1, 64),
+  lanesUp: integer(1, MAX_LANES),
+  lanesDown: integer(1, MAX_LANES),
   controlSize: oneOf([CONTROL_BYTES]),
   logQuantum: integer(1, 65_536),
 });
@@ -135,6 +136,22 @@ export function narrowedRoute(roster: Roster, sender: string, names: readonly st
 export function sendersTo(roster: Roster, receiver: string): RosterDevice[] {
   const senders = roster.routes.filter(({ to }) => expand(roster, to).some(({ name }) => name === receiver));
   return senders.map(({ from }) => deviceNamed(roster, from)).filter(({ roles }) => roles.includes('send'));
+}
+
+/** The devices whose keys the device of that name needs: those that it sends to, and those that send to it. */
+export function peersOf(roster: Roster, name: string): RosterDevice[] {
+  const route = roster.routes.find(({ from }) => from === name);
+  const recipients = route ? expand(roster, route.to) : [];
+  return [...new Set([...recipients, ...sendersTo(roster, name)])];
+}
+
+/**
+ * How many claims in each slot a sector needs, so that no receiver falls behind and each catches up after an outage: a
+ * quarter more than the blocks that the busiest of them gets. At most 64.
+ */
+export function lanesNeeded(roster: Roster): number {
+  const busiest = Math.max(1, ...roster.devices.map(({ name }) => sendersTo(roster, name).length));
+  return Math.min(MAX_LANES, Math.ceil(1.25 * busiest * roster.profile.lanesUp));
 }
 
 /** Devices behind names of devices and groups that may receive. */

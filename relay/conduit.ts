@@ -6,10 +6,14 @@ import type { Receipts } from './members/receipts.ts';
 import type { Registry } from './members/registry.ts';
 import type { RosterStore } from './members/roster-store.ts';
 import type { Activity } from './monitor/activity.ts';
+import type { Attendance } from './monitor/attendance.ts';
 import type { Log } from './monitor/event-log.ts';
 import type { Metrics } from './monitor/metrics.ts';
 import type { BlockStore } from './store/block-store.ts';
 import type { Deliveries } from './store/deliveries.ts';
+
+/** A sender that missed so many intervals is recorded as stale. */
+const STALE_INTERVALS = 10;
 
 export interface Conduit {
   readonly engine: Engine;
@@ -24,6 +28,7 @@ export interface Conduit {
   readonly deliveries: Deliveries;
   readonly receipts: Receipts;
   readonly activity: Activity;
+  readonly attendance: Attendance;
   readonly audit: Audit;
   /**
    * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
@@ -37,16 +42,26 @@ export interface Conduit {
 }
 
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
-export function enforceRoster({ registry, deliveries, activity, audit, roster, now }: Conduit): void {
+export function enforceRoster({ registry, deliveries, activity, attendance, audit, roster, now }: Conduit): void {
   registry.enforce();
   const belongs = (did: string) => roster.member(did) !== undefined;
   activity.enforce(belongs);
+  attendance.enforce(belongs);
   audit.presence.enforce(belongs);
   const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;
   audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
 }
 
-/** How long a body may take. */
-export function bodyMs({ config }: Pick<Conduit, 'config'>): number {
-  return config.limits.bodySeconds * 1000;
+/** Heads and counts that are due, and what devices did not do. */
+export function lookAfterLog({ audit, registry, roster, activity }: Conduit): void {
+  audit.tick();
+  const senders = roster.current.devices
+    .filter(({ did, roles }) => roles.includes('send') && registry.has(did))
+    .map(({ did }) => ({ did, silentMs: activity.silentMs(did) }));
+  audit.presence.tick(senders, STALE_INTERVALS * roster.current.profile.intervalMs);
+}
+
+/** How long a body may take: a block of a long interval takes most of it. */
+export function bodyMs({ config, roster }: Pick<Conduit, 'config' | 'roster'>): number {
+  return Math.max(config.limits.bodySeconds * 1000, roster.current.profile.intervalMs);
 }

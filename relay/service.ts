@@ -6,7 +6,7 @@ import { Problem } from '../protocol/problem.ts';
 import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
 import { monotonicMs } from './clock.ts';
-import type { Conduit } from './conduit.ts';
+import { type Conduit, lookAfterLog } from './conduit.ts';
 import { type OpenListener, openListener } from './http/listener.ts';
 import { Strangers } from './http/strangers.ts';
 import { type RelayIdentity, readSeedFile, relayIdentity } from './identity.ts';
@@ -19,12 +19,14 @@ import { Receipts } from './members/receipts.ts';
 import { Registry } from './members/registry.ts';
 import { RosterStore } from './members/roster-store.ts';
 import { Activity } from './monitor/activity.ts';
+import { Attendance } from './monitor/attendance.ts';
 import { type Log, makeLog } from './monitor/event-log.ts';
 import { type Health, healthOf } from './monitor/health.ts';
 import type { Levels } from './monitor/level-metrics.ts';
 import { type Metrics, makeMetrics } from './monitor/metrics.ts';
 import { devicesOf, statusOf } from './monitor/status.ts';
 import { claimRoutes } from './routes/claim.ts';
+import { cosignedRoutes } from './routes/cosigned.ts';
 import { deviceRoutes } from './routes/device.ts';
 import { logRoutes } from './routes/log.ts';
 import { monitorRoutes } from './routes/monitor.ts';
@@ -33,6 +35,7 @@ import { outboundRoutes } from './routes/outbound.ts';
 import type { Route } from './routes/route.ts';
 import { submitRoutes } from './routes/submit.ts';
 import { Deliveries } from './store/deliveries.ts';
+import { deliveryLimits } from './store/delivery-limits.ts';
 import type { DeliveryEvent } from './store/event.ts';
 import { openStore } from './store/open-store.ts';
 import { readVersion, type Version } from './version.ts';
@@ -41,8 +44,6 @@ import { readVersion, type Version } from './version.ts';
 const SETTLE_MS = 1000;
 /** How late a head of the audit log may be. */
 const AUDIT_TICK_MS = 250;
-/** A sender that missed so many intervals is recorded as stale. */
-const STALE_INTERVALS = 10;
 /** The interval of a relay that serves no site. */
 const IDLE_INTERVAL_MS = 15_000;
 
@@ -190,11 +191,10 @@ async function makeConduit(
     seedAgain: () => logSeedAgain(config, engine),
     ...options.signer,
   });
-  const limits = { ...config.limits, leaseMs: config.limits.leaseSeconds * 1000 };
   const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
-    limits,
+    deliveryLimits(config.limits, () => roster.current.profile),
     () => toHex(engine.random(16)),
     (event, transfer) => {
       audit.delivery(event, transfer);
@@ -221,6 +221,14 @@ async function makeConduit(
     deliveries,
     receipts: new Receipts(engine, roster),
     activity,
+    attendance: new Attendance({
+      now,
+      intervalMs: () => roster.current.profile.intervalMs,
+      record: (draft) => {
+        audit.record(draft);
+        log.info({ device: roster.member(draft.src.id)?.name, slots: draft.obj.count }, 'missed slots');
+      },
+    }),
     audit,
     cover: makeCover(engine, store.blockBytes),
     now,
@@ -230,15 +238,6 @@ async function makeConduit(
       close();
     },
   };
-}
-
-/** Heads and counts that are due, and what devices did not do. */
-function lookAfterLog({ audit, registry, roster, activity }: Conduit): void {
-  audit.tick();
-  const senders = roster.current.devices
-    .filter(({ did, roles }) => roles.includes('send') && registry.has(did))
-    .map(({ did }) => ({ did, silentMs: activity.silentMs(did) }));
-  audit.presence.tick(senders, STALE_INTERVALS * roster.current.profile.intervalMs);
 }
 
 async function readRosterFile(path: string): Promise<Uint8Array> {
@@ -264,6 +263,7 @@ function siteRoutes(conduit: Conduit, audit: LogView): Route[] {
     ...deviceRoutes(conduit),
     ...operatorRoutes(conduit),
     ...logRoutes(conduit.engine, audit),
+    ...cosignedRoutes(conduit),
   ];
 }
 

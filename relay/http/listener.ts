@@ -76,7 +76,8 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
 /** The listener's application, not bound yet. */
 export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
   const { listener, limits, intervalMs, registry, audit, log, metrics, strangers } = options;
-  const refusing = { bodyMs: limits.bodySeconds * 1000, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
+  const bodyMs = Math.max(limits.bodySeconds * 1000, intervalMs);
+  const refusing = { bodyMs, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
 
   const refuseAny = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): Promise<void> => {
     const problem = asProblem(thrown);
@@ -175,7 +176,7 @@ function makeServer(
 ): http.Server {
   const bounds = {
     headersTimeout: HEADERS_MS,
-    requestTimeout: HEADERS_MS + limits.bodySeconds * 1000,
+    requestTimeout: HEADERS_MS + Math.max(limits.bodySeconds * 1000, intervalMs),
     keepAliveTimeout: Math.max(MIN_KEEP_ALIVE_MS, 2 * intervalMs),
     maxHeaderSize: MAX_HEADER_BYTES,
     connectionsCheckingInterval: 1000,

@@ -2,9 +2,9 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { type ControlItem, encodeControl } from '../../protocol/control.ts';
+import { PIECE_BYTES } from '../../protocol/slot-plan.ts';
 import type { BlockBytes } from '../store/block-store.ts';
 
-const PIECE_BYTES = 65_536;
 export const OCTETS = 'application/octet-stream';
 
 /** Answers with a control frame of `items`, which must fit. */
@@ -27,15 +27,20 @@ export function rangeOf(whole: Part, first: number, last: number): Part {
   };
 }
 
-/**
- * Streams `parts` as one body, in pieces and under backpressure. `release` runs at the answer's `close`, when Node
- * holds none of the bytes any more, whether all of it was sent or not. A reader that takes longer than `timeLimitMs` is cut off.
- */
+export interface StreamOptions {
+  /** A reader that takes longer is cut off. */
+  readonly timeLimitMs: number;
+  /** Pieces go out on a fixed grid over so many ms; 0 for as fast as they are taken. */
+  readonly windowMs?: number;
+  /** Runs at the answer's `close`, when Node holds none of the bytes any more, whether all of it was sent or not. */
+  readonly release?: () => void;
+}
+
+/** Streams `parts` as one body, in pieces and under backpressure. */
 export function streamParts(
   reply: FastifyReply,
   parts: readonly Part[],
-  timeLimitMs: number,
-  release: () => void,
+  { timeLimitMs, windowMs = 0, release = () => {} }: StreamOptions,
 ): FastifyReply {
   const timer = setTimeout(() => reply.raw.destroy(), timeLimitMs);
   reply.raw.once('close', () => {
@@ -43,18 +48,35 @@ export function streamParts(
     release();
   });
   const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const count = parts.reduce((sum, part) => sum + Math.ceil(part.length / PIECE_BYTES), 0);
   return reply
     .header('content-type', OCTETS)
     .header('content-length', length)
-    .send(readableOf(pieces(parts)));
+    .send(readableOf(pieces(parts), windowMs / count));
 }
 
-/** The same as `Readable.from`, but synchronous: what is there already needs no promise for each piece. */
-function readableOf(bytes: Iterator<Uint8Array>): Readable {
+/**
+ * The same as `Readable.from`, but synchronous: what is there already needs no promise for each piece. Each piece
+ * waits for its place on the grid of `stepMs`.
+ */
+function readableOf(bytes: Iterator<Uint8Array>, stepMs: number): Readable {
+  let [startMs, given] = [0, 0];
+  let timer: NodeJS.Timeout | undefined;
+  const give = (stream: Readable): void => {
+    given += 1;
+    stream.push(bytes.next().value ?? null);
+  };
   return new Readable({
     highWaterMark: PIECE_BYTES,
     read() {
-      this.push(bytes.next().value ?? null);
+      if (given === 0) startMs = performance.now();
+      const waitMs = startMs + given * stepMs - performance.now();
+      if (stepMs === 0 || waitMs <= 0) give(this);
+      else timer = setTimeout(() => give(this), Math.ceil(waitMs));
+    },
+    destroy(error, done) {
+      clearTimeout(timer);
+      done(error);
     },
   });
 }

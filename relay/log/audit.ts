@@ -7,11 +7,13 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { digestOf } from '../../protocol/identity.ts';
 import { blockCommitment, type LogSource } from '../../protocol/log-record.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
+import type { Roster } from '../../protocol/roster.ts';
 import type { Zone } from '../../protocol/shapes.ts';
 import { streamId } from '../../protocol/stream.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
 import type { DeliveryEvent } from '../store/event.ts';
 import type { Transfer } from '../store/transfer.ts';
+import { Cosignatures, type Cosigned } from './cosignatures.ts';
 import { Counts } from './counts.ts';
 import type { Draft, Recorded } from './draft.ts';
 import type { Epochs } from './epochs.ts';
@@ -36,6 +38,8 @@ export interface AuditOptions {
   readonly epochs: Epochs;
   /** Name of the relay. */
   readonly name: string;
+  /** How many cosigners must hold a record before it may leave memory. */
+  readonly pruneQuorum: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Memory that the process may still take. */
@@ -52,6 +56,7 @@ export class Audit {
   readonly presence: Presence;
   readonly #options: AuditOptions;
   readonly #self: LogSource & { readonly k: 'relay' };
+  readonly #cosignatures: Cosignatures;
   readonly #counts: Counts;
   /** Makes the sources of probes: nobody else can tell the address of one. */
   readonly #salt: Uint8Array;
@@ -59,6 +64,7 @@ export class Audit {
   #isBehind = false;
   #isLow = false;
   #why: Why | null = null;
+  #ending: Promise<void> | null = null;
 
   constructor(options: AuditOptions) {
     const { engine, sequencer, signer, name, now, onFault } = options;
@@ -66,6 +72,7 @@ export class Audit {
     this.#self = { id: name, k: 'relay' };
     this.#salt = engine.random(32);
     this.view = sequencer;
+    this.#cosignatures = new Cosignatures(engine, options.epochs, options.pruneQuorum);
     this.receipts = new LogReceipts({ engine, signer, mode: () => sequencer.mode, onFault });
     this.#counts = new Counts((draft) => this.record(draft), now);
     this.presence = new Presence((draft) => this.record(draft), now);
@@ -149,6 +156,16 @@ export class Audit {
     this.#counts.strange(probe(zone, kind, source), probe(zone, kind, OTHERS));
   }
 
+  /** Takes what archive servers vouch for, and records whose word is new; refuses what `Cosignatures.take` refuses. */
+  takeCosigned(bytes: Uint8Array, cosigners: Roster['cosigners']): Cosigned {
+    const taken = this.#cosignatures.take(bytes, cosigners);
+    const { origin, size, news } = taken;
+    for (const id of news) {
+      this.record({ act: 'audit.cosigned', obj: { origin, size }, res: 'success', src: { id, k: 'cosigner' } });
+    }
+    return taken;
+  }
+
   /** Time passes: heads and counts that are due. Called several times a second. */
   tick(): void {
     const { sequencer, now } = this.#options;
@@ -179,8 +196,13 @@ export class Audit {
     };
   }
 
-  /** Ends the log in order, with a last head. */
-  async close(): Promise<void> {
+  /** Ends the log in order, with a last head; a second call waits for the first. */
+  close(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const { sequencer, signer, epochs } = this.#options;
     this.#counts.tell();
     this.did('shutdown', { reason: 'signal' });

@@ -1,8 +1,7 @@
 /** One epoch as it is kept in memory: its statement, its tree, its heads, and its journal when there is one. */
 import { equalBytes } from '../../protocol/bytes.ts';
 import { parseJson } from '../../protocol/canonical.ts';
-import type { LogKeys } from '../../protocol/checkpoint.ts';
-import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../protocol/engine/engine.ts';
+import { CHECKPOINT_LINES, type LogKeys } from '../../protocol/checkpoint.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
 import { MAX_EPOCH_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { consistencyProof, type Hasher, leafHash, rootOf, verifyConsistency } from '../../protocol/merkle.ts';
@@ -43,8 +42,8 @@ interface Asked {
 export class KeptEpoch implements EpochView {
   readonly origin: string;
   readonly statement: Uint8Array;
-  readonly verifierKeys: readonly string[];
   readonly keys: LogKeys;
+  readonly verifierKeys: readonly string[];
   readonly #options: KeptEpochOptions;
   /** Null once it was pruned. */
   #tree: EpochTree | null;
@@ -53,6 +52,7 @@ export class KeptEpoch implements EpochView {
   #tail: Tail | null = null;
   /** How many records, from the first on, each of them has. */
   readonly #saved: Record<Saved, number> = { cosigned: 0, stick: 0 };
+  #cosignedHead: PublishedHead | null = null;
 
   constructor(options: KeptEpochOptions) {
     const { hasher, origin, statement, keys, tree } = options;
@@ -60,7 +60,7 @@ export class KeptEpoch implements EpochView {
     this.origin = origin;
     this.statement = statement;
     this.keys = keys;
-    this.verifierKeys = (Object.keys(SIGNATURE_ALGORITHMS) as SignatureAlgorithm[]).map((algorithm) =>
+    this.verifierKeys = CHECKPOINT_LINES.map((algorithm) =>
       formatVerifierKey(hasher, { name: origin, algorithm, publicKey: keys[algorithm] }),
     );
     this.#tree = tree;
@@ -72,7 +72,15 @@ export class KeptEpoch implements EpochView {
   }
 
   get heads(): readonly PublishedHead[] {
-    return this.#heads;
+    const cosigned = this.#cosignedHead;
+    if (!cosigned) return this.#heads;
+    const others = this.#heads.filter(({ size }) => size !== cosigned.size);
+    return [...others, cosigned].sort((a, b) => a.size - b.size);
+  }
+
+  /** The newest head that somebody else vouched for, with their lines under it. */
+  get cosignedHead(): PublishedHead | null {
+    return this.#cosignedHead;
   }
 
   get tail(): Tail | null {
@@ -130,6 +138,13 @@ export class KeptEpoch implements EpochView {
   publish(head: PublishedHead): void {
     this.#tellJournal((journal) => journal.head(head.checkpoint));
     this.#heads = this.#tree ? withHead(this.#heads, head) : [head];
+  }
+
+  /** Takes a head with lines of cosigners. Refuses `log-forked` for one that is not of this tree. */
+  keepCosigned(head: PublishedHead): void {
+    const isOurs = head.size <= this.size && (!this.#tree || equalBytes(this.#rootOf(head.size), head.root));
+    if (!isOurs) throw new Problem('log-forked', `the head of size ${head.size} is not one of ${this.origin}`);
+    if (head.size >= (this.#cosignedHead?.size ?? 0)) this.#cosignedHead = head;
   }
 
   /** Nothing is added any more. */
@@ -229,6 +244,10 @@ export class KeptEpoch implements EpochView {
 
   indexOf(transferId: string): number | undefined {
     return this.#tree?.indexOf(transferId);
+  }
+
+  #rootOf(size: number): Uint8Array {
+    return rootOf(this.#options.hasher, this.#tree!.reader(size), size);
   }
 
   /** Leaves that others may read. */

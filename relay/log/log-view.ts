@@ -26,7 +26,7 @@ export interface EpochView {
   readonly origin: string;
   /** Leaf 0, `log.epoch.open`: public, with its proof. */
   readonly statement: Uint8Array;
-  /** Verifier keys of the checkpoint's three lines, one text each (C2SP signed-note). */
+  /** Verifier keys of the checkpoint's three lines in their order, one text each (C2SP signed-note). */
   readonly verifierKeys: readonly string[];
   readonly isOpen: boolean;
   /** Null while it is open. */

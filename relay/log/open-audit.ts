@@ -33,7 +33,7 @@ export interface OpenAuditOptions extends SignerThreadOptions {
 /** Opens the log. Nobody else may use the store's folder. */
 export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit {
   const { engine, identity, version, quantum, now, startedMs, freeBytes, log } = options;
-  const { mode, ramMiB } = config.audit;
+  const { mode, ramMiB, pruneQuorum } = config.audit;
   const { name, store, licenceKey } = config;
   const onFault = (fact: string): void => log.warn({ fact }, 'audit');
   const folder = store.kind === 'tmpfs' && mode !== 'none' ? store.path : null;
@@ -61,7 +61,7 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
   const wall = () => Date.now();
   const timing = { now, startedMs, wall, quantum };
   const sequencer = new Sequencer({ engine, signer, epochs, mode, name, opening, onFault, ...timing });
-  const audit = new Audit({ engine, sequencer, signer, epochs, name, now, freeBytes, onFault });
+  const audit = new Audit({ engine, sequencer, signer, epochs, name, pruneQuorum, now, freeBytes, onFault });
   audit.did('boot', { reason: boot });
   if (before && before.source !== 'none') {
     audit.did('import.prev', { origin: before.origin, root: before.tailRoot, size: before.tailSize });

@@ -132,8 +132,9 @@ export class Sequencer implements LogView {
     else this.#askHead(this.#epoch);
   }
 
-  /** Ends the epoch in order; its last head is signed when this resolves. */
+  /** Ends the epoch in order; its last head is signed when this resolves. Nothing may be recorded any more. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#end(this.#isFaulty ? 'selfcheck' : 'shutdown');
     await this.#signing;

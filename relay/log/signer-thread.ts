@@ -63,6 +63,7 @@ export class SignerThread implements Signer {
   #silence: NodeJS.Timeout | null = null;
   /** Whether nothing was heard for half of the time. */
   #isWarned = false;
+  #isClosing = false;
 
   /** Starts the thread. `logSeed`, 32 bytes, is handed over: it is empty afterwards. */
   constructor(logSeed: Uint8Array, options: SignerThreadOptions) {
@@ -109,6 +110,8 @@ export class SignerThread implements Signer {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#thread.worker.ref(); // the process does not end before it
     await this.#thread.worker.terminate();
     this.#thread.atOnce.close();
   }
@@ -162,7 +165,7 @@ export class SignerThread implements Signer {
     this.#isWarned = false;
     if (this.#waiting.size > 0) this.#silence?.refresh();
     else {
-      this.#thread.worker.unref();
+      if (!this.#isClosing) this.#thread.worker.unref();
       clearInterval(this.#silence ?? undefined);
       this.#silence = null;
     }

@@ -9,6 +9,7 @@ import {
 } from '../../protocol/control.ts';
 import { ackCommit } from '../../protocol/envelope.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
+import { windowMs } from '../../protocol/slot-plan.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
 import { readBody } from '../http/body.ts';
@@ -16,9 +17,9 @@ import { OCTETS, sendControl, streamParts } from '../http/octet-reply.ts';
 import type { Member } from '../members/registry.ts';
 import type { Lease } from '../store/handover.ts';
 import { describe, type MemberExchange, type MemberRoute, octets, requireType } from './route.ts';
+import { atFixedTime, isUniform, NO_TRANSFER } from './uniform.ts';
 
-/** The transfer id of a problem that is about no transfer. */
-const NO_TRANSFER = new Uint8Array(16);
+type Session = Extract<ControlItem, { type: 'session' }>;
 
 export function claimRoutes(conduit: Conduit): MemberRoute[] {
   const body = octets('A control frame: session, then acks, rejects and receipts.', CONTROL_BYTES);
@@ -53,21 +54,34 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
 }
 
 async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
-  const items = await receiveControl(conduit, exchange);
-  const session = itemOf(items, 'session');
-  if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
-  const reader = exchange.member();
-  const said = settle(conduit, reader, items);
-  const { did } = reader.device;
+  const uniform = isUniform(exchange);
+  if (uniform) conduit.attendance.heard(exchange.member().device.did);
+  const heard: { session?: Session } = {};
+  const act = async (): Promise<ControlItem[]> => {
+    const items = await receiveControl(conduit, exchange);
+    const session = itemOf(items, 'session');
+    if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
+    heard.session = session;
+    return settle(conduit, exchange.member(), items);
+  };
+  const said = await (uniform ? atFixedTime(conduit, exchange, act) : act());
+  const lease = heard.session && leaseFor(conduit, exchange.member(), heard.session);
+  const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
+  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
+  const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
+  return streamParts(exchange.reply, [lease?.bytes ?? conduit.cover, frame], {
+    timeLimitMs: bodyMs(conduit),
+    windowMs: uniform ? windowMs(conduit.roster.current.profile.intervalMs) : 0,
+    release: () => lease?.release(),
+  });
+}
+
+function leaseFor(conduit: Conduit, { device: { did } }: Member, session: Session): Lease | undefined {
   conduit.activity.claimed(did);
   conduit.audit.presence.claimed(did, session.sessionId);
   const lease = conduit.deliveries.claim(conduit.now(), did, toHex(session.sessionId), session.maxLeases);
   if (!lease) conduit.metrics.cover();
-  const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
-  const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
-  const block = lease?.bytes ?? conduit.cover;
-  return streamParts(exchange.reply, [block, frame], bodyMs(conduit), () => lease?.release());
+  return lease;
 }
 
 async function receiveControl(conduit: Conduit, { request }: MemberExchange): Promise<ControlItem[]> {

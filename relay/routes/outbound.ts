@@ -45,7 +45,7 @@ function outbound(conduit: Conduit, { request, reply, member }: MemberExchange):
   });
   if (range) reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${blockBytes}`);
   const bytes = range ? rangeOf(lease.bytes, range.first, range.last) : lease.bytes;
-  return streamParts(reply, [bytes], bodyMs(conduit), lease.release);
+  return streamParts(reply, [bytes], { timeLimitMs: bodyMs(conduit), release: lease.release });
 }
 
 /** One `bytes=first-` or `bytes=first-last` inside the block (RFC 9110 section 14.1.2); refuses `range-invalid`. */

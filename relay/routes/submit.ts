@@ -1,6 +1,6 @@
 /** The sender's calls: hand in a block, ask what became of it, take it back. */
 import { headerBytes, MAX_STANZAS, parseHeader } from '../../protocol/block.ts';
-import { CONTROL_BYTES } from '../../protocol/control.ts';
+import { CONTROL_BYTES, type ControlItem } from '../../protocol/control.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
@@ -20,6 +20,7 @@ import {
   requireType,
   strings,
 } from './route.ts';
+import { atFixedTime, isUniform } from './uniform.ts';
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
@@ -77,16 +78,23 @@ export function submitRoutes(conduit: Conduit): MemberRoute[] {
 type From = Pick<Member['device'], 'did' | 'zone'>;
 
 async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
-  requireType(exchange.request, OCTETS);
   const { did, zone } = exchange.member().device;
-  const accepted = await receive(conduit, exchange, { did, zone });
-  const logged = await conduit.audit.receipts.forSender(accepted.transferId);
-  return sendControl(exchange.reply, 201, [
+  const act = () => take(conduit, exchange, { did, zone });
+  const uniform = isUniform(exchange);
+  if (uniform) conduit.attendance.heard(did);
+  const taken = await (uniform ? atFixedTime(conduit, exchange, act) : act());
+  return sendControl(exchange.reply, uniform ? 200 : 201, [
     { type: 'epoch', epochId: conduit.epoch },
-    { type: 'accepted', transferId: fromHex(accepted.transferId, 16), repeated: accepted.repeated },
-    ...logged,
+    ...taken,
     ...conduit.receipts.next(did, RECEIPTS_PER_ANSWER).map((bytes) => ({ type: 'receipt' as const, bytes })),
   ]);
+}
+
+async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {
+  requireType(exchange.request, OCTETS);
+  const { transferId, repeated } = await receive(conduit, exchange, from);
+  const logged = await conduit.audit.receipts.forSender(transferId);
+  return [{ type: 'accepted', transferId: fromHex(transferId, 16), repeated }, ...logged];
 }
 
 /**

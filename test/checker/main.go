@@ -3,7 +3,10 @@
 // consistency proofs that the relay gives; with an API key also every record. Of an export it reads the folder, and
 // every record and proof in it.
 //
-//	checker URL VERIFIER-KEY [API-KEY]
+// With the id of a transfer it then waits until the log has grown, and verifies that too: the new tree, that it
+// continues the first one, and that a record about the transfer is in it.
+//
+//	checker URL VERIFIER-KEY [API-KEY [TRANSFER]]
 //	checker FOLDER VERIFIER-KEY
 package main
 
@@ -33,6 +36,19 @@ func main() {
 	verifier, err := note.NewVerifier(os.Args[2])
 	check(err)
 	tree := openCheckpoint(get("/checkpoint"), verifier)
+	checkTree(tree, verifier)
+	fmt.Printf("%d leaves hold\n", tree.N)
+	if len(os.Args) > 4 {
+		grown := waitForGrowth(tree, verifier)
+		checkTree(grown, verifier)
+		checkConsistency(get(fmt.Sprintf("/v2/ct/consistency?from=%d", tree.N)), tree.N, tree.Hash, verifier)
+		checkTransfer(os.Args[4], grown, verifier)
+		fmt.Printf("%d leaves continue them\n", grown.N)
+	}
+}
+
+// checkTree verifies the tiles of a tree and the proofs that the relay gives of it.
+func checkTree(tree tlog.Tree, verifier note.Verifier) {
 	hashes := tlog.TileHashReader(tree, reader{})
 
 	root, err := tlog.TreeHash(tree.N, hashes) // refuses tiles that do not lead to the root
@@ -43,7 +59,6 @@ func main() {
 	if isFolder() {
 		checkRecords(tree, hashes)
 		checkFolder(tree, hashes, verifier)
-		fmt.Printf("%d leaves hold\n", tree.N)
 		return
 	}
 	for _, index := range samples(tree.N) {
@@ -62,7 +77,6 @@ func main() {
 	if apiKey != "" {
 		checkRecords(tree, hashes)
 	}
-	fmt.Printf("%d leaves hold\n", tree.N)
 }
 
 // openCheckpoint is the head of a note whose Ed25519 line verifies.
@@ -114,17 +128,27 @@ func checkRecords(tree tlog.Tree, hashes tlog.HashReader) {
 		if width > 256 {
 			width = 256
 		}
-		bundle := get("/tile/entries/" + strings.TrimPrefix(path(tlog.Tile{H: 8, L: 0, N: index / 256, W: int(width)}), "tile/0/"))
-		for end := index + width; index < end; index++ {
-			length := int(binary.BigEndian.Uint16(bundle))
+		for _, record := range records(index/256, width) {
 			leaf, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
 			check(err)
-			if tlog.RecordHash(bundle[2:2+length]) != leaf[0] {
+			if tlog.RecordHash(record) != leaf[0] {
 				fail(fmt.Sprintf("record %d is another than its leaf", index))
 			}
-			bundle = bundle[2+length:]
+			index++
 		}
 	}
+}
+
+// records are the entries of a bundle.
+func records(at int64, width int64) (found [][]byte) {
+	tile := path(tlog.Tile{H: 8, L: 0, N: at, W: int(width)})
+	bundle := get("/tile/entries/" + strings.TrimPrefix(tile, "tile/0/"))
+	for ; width > 0; width-- {
+		end := 2 + int(binary.BigEndian.Uint16(bundle))
+		found = append(found, bundle[2:end])
+		bundle = bundle[end:]
+	}
+	return found
 }
 
 func isFolder() bool {

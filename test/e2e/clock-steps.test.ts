@@ -1,9 +1,14 @@
 /** The wall clocks of relay, sender and receiver step by a day, forth and back, while they run. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
+import { relayIdentity } from '../../relay/identity.ts';
+import { Epochs } from '../../relay/log/epochs.ts';
+import { verifyChain } from '../fixtures/audit.ts';
 import { lastJson, until } from '../fixtures/clients.ts';
 import { ProcessPlant } from '../fixtures/process-plant.ts';
 import { blocksFolder } from '../fixtures/relay-process.ts';
+import { seedOf } from '../fixtures/site.ts';
 import { SteppedClock } from '../fixtures/stepped-clock.ts';
 
 t.setTimeout(180_000);
@@ -18,10 +23,11 @@ t.test('no step of a wall clock moves a deadline, a schedule or a number', async
   const directory = t.testdir();
   const clocks = Object.fromEntries(PARTS.map((part) => [part, new SteppedClock(`${directory}/${part}.clock`)]));
   const options = (part: (typeof PARTS)[number]) => ({ env: clocks[part]!.env });
+  const folder = blocksFolder(t);
   const plant = new ProcessPlant(t, {
     directory,
     intervalMs: INTERVAL_MS,
-    store: { kind: 'tmpfs', slots: 64, path: blocksFolder(t) },
+    store: { kind: 'tmpfs', slots: 64, path: folder },
     limits: { slotsPerSender: 64, leaseSeconds: 60 },
     relay: options('relay'),
     sender: options('sender'),
@@ -86,6 +92,23 @@ t.test('no step of a wall clock moves a deadline, a schedule or a number', async
   t.equal(await receiver.ended, 0, receiver.stderr());
 
   await plant.relay.kill('SIGTERM'); // killed, libfaketime would leave its shared memory behind
+
+  const logPin = relayIdentity(engine, seedOf('relay'), 'relay').logPin;
+  const { kept } = new Epochs({
+    engine,
+    logPin,
+    folder,
+    mode: 'best-effort',
+    limitBytes: 2 ** 28,
+    onFinding: (fact) => t.fail(fact),
+  });
+  const records = verifyChain(t, kept, logPin);
+  const steps = records.flatMap((record) =>
+    record.act === 'clock.set' ? Math.round(record.obj.stepMs / 1000 / DAY) : [],
+  );
+  t.same(steps, [1, -2, 1, 1, -2], 'each step of the relay is a record');
+  const closes = records.flatMap((record) => (record.act === 'log.epoch.close' ? record.obj.reason : []));
+  t.same(closes, [...steps.map(() => 'clock'), 'shutdown'], 'and the end of an epoch');
 
   const got = plant.received().map(({ data }) => data);
   t.same(got.toSorted(), fed.toSorted(), 'every reading came out once');

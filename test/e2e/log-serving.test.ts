@@ -1,8 +1,4 @@
 /** The calls of the audit log over real listeners: who may read what, and programs that are not ours read it too. */
-import { execFile, spawnSync } from 'node:child_process';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import Parser from 'rss-parser';
 import t, { type Test } from 'tap';
 import { parseAddCheckpoint, verifyAddCheckpoint } from '../../protocol/add-checkpoint.ts';
@@ -14,13 +10,14 @@ import { toHex } from '../../protocol/text.ts';
 import { parseBundle, tileOfEntries } from '../../protocol/tile.ts';
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts';
 import { NOT_AVAILABLE } from '../../relay/http/problem-reply.ts';
+import { buildChecker } from '../fixtures/checker.ts';
 import { logKeys, logSigners, ORIGIN, SECONDS, treeOf } from '../fixtures/log.ts';
 import { smallLog } from '../fixtures/log-view.ts';
 import { seed } from '../fixtures/protocol.ts';
 import { runRelay } from '../fixtures/relay.ts';
+import { flipped, run, type Sabotage, sabotaged } from '../fixtures/sabotaged-log.ts';
 import { makeSite } from '../fixtures/site.ts';
 
-const CHECKER = join(import.meta.dirname, '..', 'checker', 'main.go');
 const CALLS: readonly Call[] = [
   'register',
   'checkpoint',
@@ -187,18 +184,15 @@ t.test('feedparser reads the feed, notes verbatim', async (t) => {
 
 t.test('a checker that is not ours holds a live log, and no answer that was changed', async (t) => {
   const { audit, as, plain } = await serving(t, [5, 300]);
-  const folder = t.testdir();
-  const checker = join(folder, 'checker');
-  const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(folder, 'cache') };
-  const built = spawnSync('go', ['build', '-o', checker, CHECKER], { env });
-  t.equal(built.status, 0, String(built.stderr));
+  const checker = buildChecker(t.testdir());
   const key = audit.epoch.verifierKeys[2]!;
   const apiKey = as('auditor').authorization.slice('Bearer '.length);
-  const honest = await run(checker, [plain, key, apiKey]);
+  const honest = await checker(plain, key, apiKey);
   t.match(honest, { code: 0, out: '300 leaves hold\n' }, honest.err);
-  t.match(await run(checker, [plain, key]), { code: 0 }, 'without records, without a key');
+  t.match(await checker(plain, key), { code: 0 }, 'without records, without a key');
 
-  const sabotages: readonly [what: string, path: RegExp, change: (body: Buffer) => Buffer | null][] = [
+  const sabotages: readonly [what: string, ...Sabotage][] = [
+    ['a forged line', /^\/checkpoint/, (body) => flipped(body, body.length - 20)],
     ['an edited record', /^\/tile\/entries\/000/, (body) => flipped(body, 700)],
     ['a wrong root', /^\/checkpoint/, (body) => flipped(body, body.indexOf('\n300\n') + 8)],
     ['a missing tile', /^\/tile\/0\/001/, () => null],
@@ -207,45 +201,11 @@ t.test('a checker that is not ours holds a live log, and no answer that was chan
     ['another past', /^\/v2\/ct\/consistency/, (body) => flipped(body, 12)],
   ];
   for (const [what, path, change] of sabotages) {
-    const lying = await sabotaged(t, plain, path, change);
-    t.match(await run(checker, [lying, key, apiKey]), { code: 1, err: /\S/ }, what);
+    const lying = await sabotaged(t, plain, [path, change]);
+    t.match(await checker(lying, key, apiKey), { code: 1, err: /\S/ }, what);
   }
 });
 
 function texts(records: readonly Uint8Array[]): string[] {
   return records.map((record) => Buffer.from(record).toString());
-}
-
-function flipped(body: Buffer, at: number): Buffer {
-  const changed = Buffer.from(body);
-  changed[at] = changed[at] === 0x41 ? 0x42 : 0x41;
-  return changed;
-}
-
-/** A server in front of `target` that changes what it answers to a path; null is not found. */
-async function sabotaged(
-  t: Test,
-  target: string,
-  path: RegExp,
-  change: (body: Buffer) => Buffer | null,
-): Promise<string> {
-  const server = http.createServer(async ({ url, headers }, response) => {
-    const { authorization = '' } = headers;
-    const answer = await fetch(target + url, { headers: { authorization } });
-    const honest = Buffer.from(await answer.arrayBuffer());
-    const body = path.test(url!) ? change(honest) : honest;
-    response.writeHead(body ? answer.status : 404).end(body ?? '');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function run(command: string, args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(command, args, (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }));
-  });
 }

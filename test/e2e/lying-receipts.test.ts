@@ -125,8 +125,8 @@ t.test('a redirect at the first call is refused, and nobody goes there', async (
   });
   await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
   t.teardown(() => target.close());
-  const location = `https://127.0.0.1:${(target.address() as { port: number }).port}/v2/did/register`;
-  const stage = await scene(t, () => ({ register: () => ({ status: 307, headers: { location } }) }));
+  const location = `https://127.0.0.1:${(target.address() as { port: number }).port}/v2/membership`;
+  const stage = await scene(t, () => ({ membership: () => ({ status: 307, headers: { location } }) }));
   for (const client of [stage.start('sender'), stage.start('receiver', [])]) {
     t.equal(await client.ended, 1);
     t.match(lastJson(client.stdout()), { ok: false, code: 'redirect-refused' });

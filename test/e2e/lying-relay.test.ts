@@ -10,71 +10,54 @@ import { keyIdOf } from '../../protocol/envelope.ts';
 import { signKeyStatement } from '../../protocol/key-statement.ts';
 import { Directory } from '../../tools/lib/directory.ts';
 import { lastJson, until } from '../fixtures/clients.ts';
-import type { Lies } from '../fixtures/lying-relay.ts';
 import { each, FOLDER, type Known, SITE, scene, sealedOnlyTo, stopped } from '../fixtures/lying-scene.ts';
 import { makeSite, type Site, seedOf } from '../fixtures/site.ts';
 
 t.setTimeout(120_000);
 
-/** What the relay says of `did`: identity and key statement. */
-function word(identity: object, keyStatement: unknown) {
-  return { body: canonicalBytes({ identity, keyStatement }) };
+/** What the relay says of a peer: identity and key statement. */
+function word(identity: object, keyStatement: unknown): Uint8Array {
+  return canonicalBytes({ identity, keyStatement });
 }
 
 t.test('keys that the receiver did not sign reach nobody', async (t) => {
-  const lies: Record<string, { code: string; did: (scene: Known) => Lies['did'] }> = {
+  const lies: Record<string, { code: string; peer: (scene: Known) => Uint8Array }> = {
     "the attacker's own identity": {
       code: 'did-mismatch',
-      did:
-        ({ attacker }) =>
-        () =>
-          word(attacker.identity, attacker.keyStatement),
+      peer: ({ attacker }) => word(attacker.identity, attacker.keyStatement),
     },
     "the attacker's KEM key, signed by the attacker under the receiver's name": {
       code: 'signature-invalid',
-      did:
-        ({ attacker, receiver }) =>
-        () =>
-          word(
-            receiver.identity,
-            signKeyStatement(engine, attacker.signer, receiver.did, 9, attacker.kemKey.publicKey),
-          ),
+      peer: ({ attacker, receiver }) =>
+        word(receiver.identity, signKeyStatement(engine, attacker.signer, receiver.did, 9, attacker.kemKey.publicKey)),
     },
     "the attacker's honest statement with the receiver's identity": {
       code: 'signature-invalid',
-      did:
-        ({ attacker, receiver }) =>
-        () =>
-          word(receiver.identity, attacker.keyStatement),
+      peer: ({ attacker, receiver }) => word(receiver.identity, attacker.keyStatement),
     },
     "another member's identity and key": {
       code: 'did-mismatch',
-      did:
-        ({ site }) =>
-        () =>
-          word(site.device('mirror').identity, site.device('mirror').keyStatement),
+      peer: ({ site }) => word(site.device('mirror').identity, site.device('mirror').keyStatement),
     },
     "the receiver's statement with another key put in": {
       code: 'signature-invalid',
-      did:
-        ({ attacker, receiver }) =>
-        () => {
-          const { signatures } = receiver.keyStatement as { signatures: object };
-          const { signed } = attacker.keyStatement as { signed: object };
-          return word(receiver.identity, { signed: { ...signed, did: receiver.did }, signatures });
-        },
+      peer: ({ attacker, receiver }) => {
+        const { signatures } = receiver.keyStatement as { signatures: object };
+        const { signed } = attacker.keyStatement as { signed: object };
+        return word(receiver.identity, { signed: { ...signed, did: receiver.did }, signatures });
+      },
     },
     'nothing that has the shape': {
       code: 'schema-invalid',
-      did: () => () => ({ body: Buffer.from('{"identity":7}') }),
+      peer: () => Buffer.from('{"identity":7}'),
     },
-    'no JSON': { code: 'relay-answer-invalid', did: () => () => ({ body: Buffer.from('<html>') }) },
-    null: { code: 'schema-invalid', did: () => () => ({ body: Buffer.from('null') }) },
+    'no JSON': { code: 'json-invalid', peer: () => Buffer.from('<html>') },
+    null: { code: 'schema-invalid', peer: () => Buffer.from('null') },
   };
-  await each(lies, async (name, { code, did }) => {
-    const stage = await scene(t, (known) => ({ did: did(known)! }));
+  await each(lies, async (name, { code, peer }) => {
+    const stage = await scene(t, (known) => ({ peer: peer(known) }));
     const sender = stage.start('sender');
-    await until('the lie told twice', () => stage.relay.heard.did.length >= 3, sender.stderr);
+    await until('the lie told twice', () => stage.relay.heard.membership.length >= 3, sender.stderr);
     t.match(await stopped(sender), { ok: false, records: 1, delivered: 0, undelivered: 1, blocks: 0 }, name);
     t.match(sender.stderr(), `[${code}]`, name);
     t.match(sender.stderr(), '[no-recipient]');
@@ -119,7 +102,7 @@ t.test('a roster that is older, or of another operator, or changed, stops the cl
     'no roster': { code: 'json-invalid', bytes: () => Buffer.from('{') },
   };
   await each(lies, async (name, { code, bytes }) => {
-    const stage = await scene(t, ({ site }) => ({ roster: () => ({ body: bytes(site, FOLDER) }) }));
+    const stage = await scene(t, ({ site }) => ({ roster: bytes(site, FOLDER) }));
     const { site, state } = stage;
     for (const device of [stage.sender, stage.receiver]) {
       const seen = new Directory(engine, site, join(state, device.name), site.rosterBytes);

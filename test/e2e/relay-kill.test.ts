@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type ControlItem, itemOf } from '../../protocol/control.ts';
 import { toHex } from '../../protocol/text.ts';
@@ -9,7 +10,7 @@ import { Books } from '../fixtures/books.ts';
 import { killRun } from '../fixtures/kill-run.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { type Missing, missingIn } from '../fixtures/recorded.ts';
-import { openAs, sealTo, sessionItem } from '../fixtures/relay.ts';
+import { ask, openAs, sealTo, sessionItem } from '../fixtures/relay.ts';
 import {
   blocksFolder,
   connect,
@@ -17,6 +18,7 @@ import {
   spawnRelay,
   writeRelayConfig,
 } from '../fixtures/relay-process.ts';
+import { makeSite } from '../fixtures/site.ts';
 
 /** `npm run test:long -- kill` asks for more. */
 const KILLS = 15;
@@ -33,6 +35,22 @@ t.setTimeout(180_000);
 if (!existsSync('/dev/shm') || statfsSync('/dev/shm').type !== TMPFS) {
   t.not(process.getuid?.(), 0, 'these tests need a tmpfs at /dev/shm');
   process.exit();
+}
+
+/** A relay that idles as a process of its own while the tests of this file run; asks for its heads, newest first. */
+const idle = startIdle();
+async function startIdle() {
+  const directory = t.testdir();
+  const devices = [{ name: 'plc', roles: ['send'] as const, zone: 'ot' as const }];
+  const site = makeSite({ directory, devices, routes: [], logQuantum: 16 });
+  const listener = { zone: 'ot', address: '127.0.0.1', port: 0, tls: 'pq', calls: ['ct-sth-history'] };
+  const { ready } = spawnRelay(t, writeRelayConfig(directory, site, { listeners: [listener] }));
+  const { listeners, pin } = await ready;
+  const peer = { host: '127.0.0.1', port: listeners[0]!.port, pins: [pin] };
+  return async () => {
+    const { heads } = JSON.parse((await ask(peer, { path: '/v2/ct/sth/history' })).body.toString());
+    return heads as { readonly size: number; readonly seconds: number }[];
+  };
 }
 
 t.test('nothing accepted is lost, nothing burned comes back, no view goes to two readers', async (t) => {
@@ -126,4 +144,20 @@ t.test('a block that was read is not read again because its submit comes again a
 t.test('a relay that forgets what was read is caught', async (t) => {
   const { books } = await submitAgain(t, { program: FAULTY, env: { FAULT: 'forgets-ended' } });
   t.match(books.faults, [/ was accepted as /, / was given to historian and to mirror/, / came back after/]);
+});
+
+t.test('the relay that idled meanwhile has a head each 30 seconds, each a quantum larger', async (t) => {
+  const headsOf = await idle;
+  let heads = await headsOf();
+  for (let looks = 0; looks < 120 && heads.length < 2; looks++, heads = await headsOf()) await sleep(500);
+  t.ok(heads.length >= 2);
+  const gaps = heads.slice(1).map(({ seconds }, i) => heads[i]!.seconds - seconds);
+  t.ok(
+    gaps.every((gap) => Math.abs(gap - 30) <= 1),
+    `seconds from head to head: ${gaps.join(', ')}`,
+  );
+  t.same(
+    heads.toReversed().map(({ size }) => size),
+    heads.map((_, i) => 1 + 16 * i),
+  );
 });

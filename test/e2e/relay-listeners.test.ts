@@ -20,6 +20,7 @@ const CONTRACT: Record<Call, string> = {
   revoke: 'POST /v2/revoke',
   did: 'GET /v2/did/{did}',
   register: 'POST /v2/did/register',
+  membership: 'POST /v2/membership',
   health: 'GET /health',
   metrics: 'GET /metrics',
   openapi: 'GET /openapi.json',
@@ -35,6 +36,7 @@ const CONTRACT: Record<Call, string> = {
   'ct-consistency': 'GET /v2/ct/consistency',
   'ct-log': 'GET /v2/ct/log',
   'ct-feed': 'GET /v2/ct/feed.xml',
+  'ct-cosigned': 'POST /v2/ct/cosigned',
 };
 
 /** A relay serves the calls of the audit log when it has one. */

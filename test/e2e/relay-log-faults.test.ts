@@ -12,6 +12,8 @@ import { faultySigner } from '../fixtures/faulty-signer.ts';
 import { smallPlant } from '../fixtures/plant.ts';
 import { runRelay, sealTo } from '../fixtures/relay.ts';
 
+t.setTimeout(60_000);
+
 async function withSigner(t: Test, program: URL) {
   const directory = t.testdir();
   const seedFile = `${directory}/seed`;

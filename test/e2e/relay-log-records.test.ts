@@ -1,59 +1,27 @@
 /** Every action of the audit log that this relay can cause: the event happens to a real relay, and its record is read. */
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { canonicalBytes } from '../../protocol/canonical.ts';
 import { itemOf } from '../../protocol/control.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { signKeyStatement } from '../../protocol/key-statement.ts';
-import type { Action } from '../../protocol/log-action.ts';
-import type { LogEvent } from '../../protocol/log-record.ts';
 import { REVOCATION } from '../../protocol/revocation.ts';
 import { signDocument } from '../../protocol/signed.ts';
 import { toBase64Url } from '../../protocol/text.ts';
-import { monotonicMs } from '../../relay/clock.ts';
-import { verifyChain } from '../fixtures/audit.ts';
 import { smallPlant } from '../fixtures/plant.ts';
-import { type RunningRelay, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
+import { runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
+import { logOf, ticked, withClock } from '../fixtures/relay-log.ts';
 import { blocksFolder } from '../fixtures/relay-process.ts';
+
+t.setTimeout(120_000);
 
 const BLOCK = 65_536;
 const MIB = 2 ** 20;
 
-type Record<A extends Action> = Extract<LogEvent, { act: A }>;
-
-/** Ends the relay and gives what its log says, verified. */
-async function logOf({ relay, conduit }: RunningRelay) {
-  await relay.close();
-  const records = verifyChain(t, conduit.audit.view.epochs, relay.logPin);
-  return {
-    records,
-    of: <A extends Action>(act: A) => records.filter((record) => record.act === act) as Record<A>[],
-  };
-}
-
-/** A relay whose monotonic clock a test can put forward. */
-async function withClock(site: ReturnType<typeof smallPlant>, options: Parameters<typeof runRelay>[2] = {}) {
-  const clock = { aheadMs: 0 };
-  const running = await runRelay(t, site, { now: () => monotonicMs() + clock.aheadMs, ...options });
-  const pass = (ms: number): void => {
-    clock.aheadMs += ms;
-    running.conduit.deliveries.settle(running.conduit.now());
-  };
-  return { ...running, pass };
-}
-
-/** Waits until the relay has recorded more than `records`: all that is due at a tick is recorded in it. */
-async function ticked({ conduit: { audit } }: RunningRelay, records: number): Promise<void> {
-  for (let looks = 0; looks < 400 && audit.state.records <= records; looks++) await sleep(20);
-  t.ok(audit.state.records > records, 'something was recorded');
-}
-
 t.test('devices: who registered, proved itself, was refused, fell silent', async (t) => {
   const site = smallPlant(t.testdir());
-  const running = await withClock(site);
+  const running = await withClock(t, site);
   const { registered, client, ask, pass, conduit } = running;
   const plc = site.device('plc');
   const sender = await registered(plc);
@@ -73,13 +41,13 @@ t.test('devices: who registered, proved itself, was refused, fell silent', async
   await reader.claim([sessionItem(4, 4)], BLOCK);
   const { records } = conduit.audit.state;
   pass(600_000);
-  await ticked(running, records);
+  await ticked(t, running, records);
   await reader.claim([sessionItem(4, 5)], BLOCK);
   pass(3_000_000);
   await sender.roster();
   conduit.audit.tick();
 
-  const { of } = await logOf(running);
+  const { of } = await logOf(t, running);
   const device = { id: plc.did, k: 'device' };
   t.same(
     of('did.registered').map(({ obj }) => obj.zone),
@@ -114,7 +82,7 @@ t.test('devices: who registered, proved itself, was refused, fell silent', async
 
 t.test('transfers, quotas, and what the operator changed', async (t) => {
   const site = smallPlant(t.testdir(), { store: { slots: 4 }, limits: { slotsPerSender: 2 }, licenceKey: 'plk_a' });
-  const running = await withClock(site);
+  const running = await withClock(t, site);
   const { registered, ask, pass } = running;
   const [plc, plc2, historian] = [site.device('plc'), site.device('plc2'), site.device('historian')];
   const sender = await registered(plc);
@@ -157,7 +125,7 @@ t.test('transfers, quotas, and what the operator changed', async (t) => {
   await post('/v2/revoke', revocation({ did: plc.did, what: 'api-key', apiKeyHash }));
   await post('/v2/revoke', revocation({}));
 
-  const { of } = await logOf(running);
+  const { of } = await logOf(t, running);
   const operator = { id: site.operatorKeyHash, k: 'operator' };
   t.equal(of('transfer.accepted').length, 4);
   t.match(of('transfer.release'), [{ obj: { attempt: 1 } }]);
@@ -181,55 +149,6 @@ t.test('transfers, quotas, and what the operator changed', async (t) => {
   t.match(of('shutdown'), [{ obj: { reason: 'signal' } }]);
 });
 
-t.test('a flood of strangers is some records a minute, whatever they try and from wherever', async (t) => {
-  const listeners = [{ zone: 'ot', address: '127.0.0.1', port: 0, tls: 'off', calls: ['roster', 'health'] }];
-  const site = smallPlant(t.testdir(), { listeners });
-  const running = await runRelay(t, site);
-  const { port } = running.relay.listeners[0]!;
-  const flood = async (from: number, text: string | null) => {
-    const socket = connect({ port, host: '127.0.0.1', localAddress: `127.1.0.${from}` });
-    await once(socket, 'connect');
-    socket.resume();
-    if (text === null) socket.destroy();
-    else socket.write(text);
-    if (!socket.closed) await once(socket, 'close');
-  };
-  const request = 'GET /v2/roster HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
-  for (let from = 1; from <= 100; from++) {
-    await Promise.all([
-      flood(from, request),
-      flood(from, request),
-      flood(from, null),
-      flood(from, 'no HTTP at all\r\n\r\n'),
-    ]);
-  }
-  const { of, records } = await logOf(running);
-  const probes = of('probe');
-  t.ok(probes.length <= 35, `${probes.length} records of 400 attempts`);
-  t.equal(records.filter(({ src }) => src.k === 'peer').length, probes.length);
-  const count = (kind: string) =>
-    probes.filter(({ obj }) => obj.kind === kind).reduce((sum, { obj }) => sum + obj.count, 0);
-  t.equal(count('request'), 200);
-  t.ok(count('connection') > 180, 'of those that the relay saw before they were gone none is left out');
-  t.ok(
-    probes.some(({ obj }) => obj.source === '0'.repeat(32)),
-    'the rest stands together',
-  );
-  t.notOk(JSON.stringify(records).includes('127.1.0'), 'no address');
-});
-
-t.test('a handshake that fails is a probe', async (t) => {
-  const running = await runRelay(t, smallPlant(t.testdir()));
-  const socket = connect(running.peer('it').port, '127.0.0.1');
-  socket.end('GET / HTTP/1.1\r\n\r\n').resume();
-  await once(socket, 'close');
-  const { of } = await logOf(running);
-  t.match(
-    of('probe').find(({ obj }) => obj.kind === 'handshake'),
-    { obj: { count: 1 }, src: { id: 'it', k: 'peer' } },
-  );
-});
-
 t.test('the process: why it began, what it took over, and that memory runs low', async (t) => {
   const directory = t.testdir();
   const seedFile = `${directory}/seed`;
@@ -239,7 +158,7 @@ t.test('the process: why it began, what it took over, and that memory runs low',
   const first = await runRelay(t, site);
   await first.registered(historian);
   await (await first.registered(plc)).submit(sealTo(plc, [historian]));
-  const before = await logOf(first);
+  const before = await logOf(t, first);
   t.match(before.of('boot')[0]!.obj.reason, /^(power|unknown)$/, 'the first of this folder');
   t.same(before.of('import.prev'), []);
 
@@ -253,7 +172,7 @@ t.test('the process: why it began, what it took over, and that memory runs low',
   };
   const low = await memory(60 * MIB);
   t.equal(await memory(100 * MIB), low, 'it is told once, and not when it comes and goes');
-  const after = await logOf(second);
+  const after = await logOf(t, second);
   t.match(after.of('boot').slice(-1), [{ obj: { reason: 'restart' } }]);
   const [previous] = second.conduit.audit.view.epochs;
   t.match(after.of('import.prev'), [{ obj: { origin: previous!.origin, size: previous!.tail!.size } }]);

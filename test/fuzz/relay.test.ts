@@ -33,14 +33,14 @@ t.test('a log that fails at a query which it does not expect is found', async (t
   const sabotaged = await scene(t);
   const { audit } = sabotaged.running.conduit;
   const [epoch] = audit.view.epochs;
-  Object.defineProperty(epoch, 'indexOf', {
+  Object.defineProperty(epoch, 'tile', {
     value() {
-      throw new TypeError('no such transfer');
+      throw new TypeError('no such tile');
     },
   });
   const { failures } = await fuzzRelay(sabotaged, { inputs: 320, seed: 'short run' }, ['log']);
   t.ok(failures.length > 0);
-  t.match(failures[0], { kind: 'crash', message: /no such transfer|the relay says/ });
+  t.match(failures[0], { kind: 'crash', message: /no such tile|the relay says/ });
 });
 
 t.test('a relay that crashes on a key which it does not know is found', async (t) => {

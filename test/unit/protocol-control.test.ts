@@ -31,6 +31,10 @@ const ITEMS: ControlItem[] = [
   { type: 'status', transferId, state: 'unknown' },
   { type: 'problem', transferId, code: 'lease-expired' },
   { type: 'rosterPiece', version: 4, offset: 24_576, total: 30_000, bytes: coins('piece')(100) },
+  { type: 'registration', bytes: coins('registration')(90) },
+  { type: 'rosterHave', version: 3, partVersion: 4, partBytes: 24_576 },
+  { type: 'peerHave', digest: seed('peer'), keyId: seed('key').subarray(0, 16) },
+  { type: 'peer', digest: seed('peer'), bytes: coins('documents')(80) },
 ];
 
 /** A frame with one item of raw type and value. */
@@ -68,6 +72,10 @@ t.test('type numbers and lengths on the wire', async (t) => {
       [9, 17],
       [10, 29],
       [11, 112],
+      [12, 90],
+      [13, 12],
+      [14, 48],
+      [15, 112],
     ],
   );
   t.equal(itemBytes({ type: 'cover' }), 3);

@@ -4,9 +4,11 @@ import { operatorKeyHash } from '../../protocol/identity.ts';
 import {
   deviceNamed,
   deviceWithDid,
+  lanesNeeded,
   narrowedRoute,
   openRoster,
   operatorKeys,
+  peersOf,
   type Roster,
   routeOf,
   sendersTo,
@@ -90,6 +92,28 @@ t.test('the senders of a receiver are those whose route leads to it', async (t) 
   t.same(names('auditor'), [], 'who may not receive has no senders');
   const routes = [{ from: 'historian', to: ['dashboard'] }];
   t.same(names('dashboard', { routes }), [], 'who may not send is none');
+});
+
+t.test('peers are those at the other end of a route', async (t) => {
+  const routes = [
+    { from: 'plc-A1', to: ['readers'] },
+    { from: 'dashboard', to: ['historian'] },
+  ];
+  const names = (name: string) => peersOf(roster({ routes }), name).map((entry) => entry.name);
+  t.same(names('plc-A1'), ['historian', 'dashboard']);
+  t.same(names('dashboard'), ['historian', 'plc-A1'], 'in both directions');
+  t.same(names('historian'), ['plc-A1', 'dashboard']);
+  t.same(names('auditor'), []);
+});
+
+t.test('a receiver has a quarter more lanes than blocks come for it', async (t) => {
+  const lanes = (senders: number, lanesUp = 1) => {
+    const devices = Array.from({ length: senders }, (_, i) => ({ ...site.roster.devices[0]!, name: `plc-${i}` }));
+    const routes = devices.map(({ name }) => ({ from: name, to: ['historian'] }));
+    const profile = { ...site.roster.profile, lanesUp };
+    return lanesNeeded({ ...site.roster, profile, devices: [...site.roster.devices, ...devices], routes });
+  };
+  t.same([lanes(0), lanes(1), lanes(4), lanes(5), lanes(4, 2), lanes(100)], [2, 2, 5, 7, 10, 64]);
 });
 
 t.test('a roster whose names lead nowhere is refused', async (t) => {

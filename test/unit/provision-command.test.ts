@@ -47,6 +47,10 @@ t.test('refusals: a sentence, how to mend it, and the exit code', async (t) => {
     ['device plc-A2 --role send --zone ot --views 2', 2, /--views needs --to/],
     ['revoke nobody', 1, /"nobody" is not a device of site plant-1/],
     ['rotate nobody', 1, /not-in-roster/],
+    ['cosigner archive', 2, /give either KEY or --remove/],
+    ['cosigner archive x+y --remove', 2, /give either KEY or --remove/],
+    ['cosigner archive x+y', 2, /KEY: the verifier key is not a name, a key id and a key/],
+    ['cosigner archive --remove', 1, /"archive" is not a cosigner of site plant-1.*not-in-roster/],
     ['publish', 1, /127\.0\.0\.1:3 cannot be reached.*\[relay-unreachable\]/],
     ['revoke plc-A1 --publish', 1, /roster version 3 is made but not published.*later: ghostpipe-provision publish/],
     ['frobnicate', 2, /"frobnicate" is not a subcommand/],
@@ -59,7 +63,7 @@ t.test('refusals: a sentence, how to mend it, and the exit code', async (t) => {
 });
 
 t.test('every subcommand explains itself', async (t) => {
-  for (const name of ['site', 'device', 'list', 'revoke', 'rotate', 'replace-device', 'publish']) {
+  for (const name of ['site', 'device', 'list', 'revoke', 'rotate', 'replace-device', 'cosigner', 'publish']) {
     const { code, out } = await run(t, `${name} --help`);
     t.equal(code, 0);
     t.match(

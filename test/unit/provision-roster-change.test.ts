@@ -1,7 +1,17 @@
 import t from 'tap';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
+import { formatVerifierKey } from '../../protocol/note-key.ts';
 import type { Problem } from '../../protocol/problem.ts';
 import type { Roster, RosterDevice } from '../../protocol/roster.ts';
-import { withDevice, withoutDevice, withReplacedDevice, withRevokedKey } from '../../tools/provision/roster-change.ts';
+import {
+  withCosigner,
+  withDevice,
+  withoutCosigner,
+  withoutDevice,
+  withReplacedDevice,
+  withRevokedKey,
+} from '../../tools/provision/roster-change.ts';
+import { seed } from '../fixtures/protocol.ts';
 import { makeSite } from '../fixtures/site.ts';
 
 const NOWHERE = { to: [], groups: [] };
@@ -44,6 +54,16 @@ t.test('a further device brings its route and joins groups, old and new', async 
   t.strictSame(next.routes[1], { from: 'plc-A2', to: ['historian', 'archive'], views: 1 });
   t.strictSame(next.groups, { archive: ['backup', 'plc-A2'], plcs: ['plc-A2'] });
   t.strictSame(roster.groups, { archive: ['backup'] }, 'the old roster is left as it was');
+});
+
+t.test('a further sender brings the lanes that its receiver needs; none is taken away', async (t) => {
+  let roster = plant(t.testdir());
+  const lanes = [2, 3, 4].map((number) => {
+    roster = withDevice(roster, newDevice(roster, `plc-A${number}`, 'send'), { to: ['historian'], groups: [] });
+    return roster.profile.lanesDown;
+  });
+  t.strictSame(lanes, [3, 4, 5]);
+  t.equal(withoutDevice(roster, 'plc-A4').profile.lanesDown, 5);
 });
 
 t.test('a device without a route adds none', async (t) => {
@@ -99,4 +119,31 @@ t.test('a key is revoked once, however often it is asked for', async (t) => {
   t.strictSame(once.revocations, [{ did, what: 'api-key', apiKeyHash: 'A'.repeat(43) }]);
   t.equal(withRevokedKey(once, did, 'A'.repeat(43)).revocations.length, 1);
   t.equal(withRevokedKey(once, did, 'B'.repeat(43)).revocations.length, 2);
+});
+
+t.test('a cosigner comes, gets another key, and goes', async (t) => {
+  const roster = plant(t.testdir());
+  const keyOf = (name: string, algorithm: 'ed25519' | 'ml-dsa-44') => {
+    const { publicKey } = engine.singleKey(algorithm, seed(name));
+    return formatVerifierKey(engine, { name, algorithm, publicKey });
+  };
+  const [first, second] = [keyOf('archive-1', 'ml-dsa-44'), keyOf('archive-2', 'ml-dsa-44')];
+  const one = withCosigner(engine, roster, 'archive', first);
+  t.strictSame(one.cosigners, [{ name: 'archive', key: first }]);
+  const other = withCosigner(engine, one, 'archive', second);
+  t.strictSame(other.cosigners, [{ name: 'archive', key: second }], 'in place of the first');
+  t.strictSame(withoutCosigner(other, 'archive').cosigners, []);
+  t.equal(
+    codeOf(() => withCosigner(engine, roster, 'archive', keyOf('archive-1', 'ed25519'))),
+    'usage',
+    'Ed25519',
+  );
+  t.equal(
+    codeOf(() => withCosigner(engine, roster, 'archive', first.replace(/\+[0-9a-f]+\+/, '+00000000+'))),
+    'usage',
+  );
+  t.equal(
+    codeOf(() => withoutCosigner(roster, 'archive')),
+    'not-in-roster',
+  );
 });

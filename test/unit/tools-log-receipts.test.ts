@@ -192,6 +192,27 @@ t.test('beside a repeated block, and to a reader, no receipt is owed', async (t)
   t.same(problems, ['log-receipt-missing']);
 });
 
+t.test('a receipt that comes with a later answer counts like any other', async (t) => {
+  const relay = relayOver(null);
+  await relay.pass(0);
+  const { receipts, problems } = clientOf(t, () => relay.sequencer);
+  const [accepted, salt, owed, record] = await relay.accept();
+  receipts.take([accepted!, salt!, record!], hash);
+  t.match(receipts.counters, { logReceipts: 0, logReceiptsMissing: 1 });
+  receipts.take([...(await relay.accept()), owed!], hash);
+  await receipts.look();
+  t.match(receipts.counters, { logReceipts: 2, logReceiptsMissing: 1, logReceiptsRefused: 0 });
+  receipts.take([...(await relay.accept()), owed!], hash);
+  t.match(receipts.counters, { logReceipts: 3, logReceiptsRefused: 1 }, 'but once');
+  for (let i = 0; i < 70; i++)
+    receipts.take(
+      (await relay.accept()).filter(({ type }) => type !== 'logReceipt'),
+      hash,
+    );
+  t.match(receipts.counters, { logReceiptsMissing: 71 });
+  t.same([...new Set(problems)], ['log-receipt-missing', 'log-receipt-invalid']);
+});
+
 t.test('what waits is bounded', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);

@@ -1,8 +1,12 @@
 /** `ghostpipe-audit`: what an auditor does with the relay's log, one subcommand a file. */
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
+import { archive } from './archive.ts';
+import { cosigner } from './cosigner.ts';
 import { exportLog } from './export.ts';
 import { prove } from './prove.ts';
+import { report } from './report.ts';
+import { returnInbox } from './return.ts';
 import { search } from './search.ts';
 import { show } from './show.ts';
 import { verify } from './verify.ts';
@@ -13,6 +17,10 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   show,
   search,
   prove,
+  report,
+  archive,
+  cosigner,
+  return: returnInbox,
 };
 const NAMES = Object.keys(SUBCOMMANDS).join(' | ');
 

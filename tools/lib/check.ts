@@ -90,13 +90,12 @@ async function relayFact({ profile }: Client): Promise<string> {
 }
 
 async function registrationFact({ membership, directory }: Client): Promise<string> {
-  await membership.renew();
+  const [problem] = await membership.join();
+  if (problem) throw problem;
   return `the relay knows this device; roster ${directory.roster.version} is in force`;
 }
 
-async function routeFact({ membership, directory }: Client, peers: readonly string[]): Promise<string> {
-  const [problem] = await membership.refreshPeers(peers);
-  if (problem) throw problem;
+function routeFact({ directory }: Client, peers: readonly string[]): string {
   const names = peers.map((did) => deviceWithDid(directory.roster, did)!.name);
   if (names.length === 0) throw new Problem('not-routed', 'no route of the roster begins or ends here');
   return names.join(', ');

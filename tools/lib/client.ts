@@ -62,7 +62,7 @@ export function openClient(engine: Engine, args: Arguments): Client {
   const directory = new Directory(engine, profile, state, enrolment.rosterBytes);
   const relay = new RelayClient({
     ...peerSettings(profile, enrolment),
-    maxSockets: 1, // a client does one thing at a time: a second connection would only cost one more slot when both die
+    uniformMs: directory.roster.profile.intervalMs,
     idleTimeoutMs: idleTimeoutFor(directory.roster.profile.intervalMs),
   });
   const membership = new Membership(relay, enrolment, directory);

@@ -38,6 +38,7 @@ export type IdentityFile = Of<typeof identityFile>;
 export type KemFile = Of<typeof kemFile>;
 
 const LIMIT = 65_536;
+const NO_SALT = new Uint8Array(0);
 export const ROSTER_FILE_LIMIT = 1_048_576;
 
 /** A device with its keys at hand. */
@@ -63,6 +64,8 @@ export interface Enrolment {
   readonly rosterBytes: Uint8Array;
   /** A 32-byte key for one file that this device keeps on its own disk, by the random id of the file. */
   readonly spoolKey: (id: Uint8Array) => Uint8Array;
+  /** Where in an interval of so many ms the slots of this device open: spread over the sector, known to nobody else. */
+  readonly slotPhaseMs: (intervalMs: number) => number;
 }
 
 /** Fresh secrets for a device called `name`. */
@@ -134,6 +137,10 @@ export function readEnrolment(engine: Engine, folder: string, apiKey?: string): 
     apiKey: apiKey ?? readApiKey(join(folder, 'api-key')),
     rosterBytes: required(readFileBounded(join(folder, 'roster.json'), ROSTER_FILE_LIMIT), folder, 'roster.json'),
     spoolKey: (id) => engine.hkdf(fromBase64Url(identity.seed), id, utf8('ghostpipe/spool/v1'), 32),
+    slotPhaseMs: (intervalMs) => {
+      const bytes = engine.hkdf(fromBase64Url(identity.seed), NO_SALT, utf8('ghostpipe/slot-phase/v1'), 4);
+      return (Buffer.from(bytes).readUInt32BE() / 2 ** 32) * intervalMs;
+    },
   };
 }
 

@@ -13,7 +13,7 @@ import { didOf, keysOfIdentity } from '../../protocol/identity.ts';
 import { openKeyStatement } from '../../protocol/key-statement.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isRevoked } from '../../protocol/revocation.ts';
-import { deviceWithDid, openRoster, type Roster, type RosterDevice } from '../../protocol/roster.ts';
+import { deviceWithDid, openRoster, peersOf, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 import type { Role } from '../../protocol/shapes.ts';
 import { ROSTER_FILE_LIMIT } from './device.ts';
 import { readFileBounded, writeStateFile } from './files.ts';
@@ -73,12 +73,16 @@ export class Directory {
     if (version > this.#roster.version) this.acceptRoster(bytes);
   }
 
-  /** Takes what the relay says of `did`; refuses anything that does not verify or is older than what was seen. */
-  acceptPeer(did: string, answer: Json): void {
-    this.#peer(did); // recalls the generation that was seen before a restart
+  /**
+   * Takes what the relay says of `did`; true when it is news. Refuses anything that does not verify or is older than what
+   * was seen.
+   */
+  acceptPeer(did: string, answer: Json): boolean {
+    const before = this.#peer(did)?.generation; // of before a restart, too
     const text = canonicalText(answer);
     this.#acceptPeer(did, answer);
     writeStateFile(this.#peerPath(did), text);
+    return before !== this.#peers.get(did)!.generation;
   }
 
   /** The key that reaches a receiver, from memory or disk; undefined when the relay has to be asked. */
@@ -90,6 +94,14 @@ export class Directory {
   verifyingKeys(digest: Uint8Array, role: Role): VerifyingKeys | undefined {
     const did = didOf(digest);
     return this.#member(did)?.roles.includes(role) ? this.#peer(did)?.keys : undefined;
+  }
+
+  /** The keys that are known of the peers of the member called `name`, by the roster in force. */
+  peersOf(name: string): { readonly did: string; readonly keyId: Uint8Array }[] {
+    return peersOf(this.#roster, name).flatMap(({ did }) => {
+      const keyId = this.#peer(did)?.recipient.keyId;
+      return keyId ? [{ did, keyId }] : [];
+    });
   }
 
   /** The roster's entry of a DID that is not revoked. */

@@ -13,8 +13,6 @@ export interface JoinOptions {
   readonly patienceMs: number;
   /** Ends the wait. */
   readonly signal: AbortSignal;
-  /** The members whose keys the client will need, by the roster of that moment. */
-  readonly peers: () => Iterable<string>;
   /** Called before each try but the first, with what went wrong. */
   readonly onWait?: (problem: Problem) => void;
 }
@@ -24,7 +22,7 @@ export async function joinSite(client: Client, notices: Notices, options: JoinOp
   const giveUpMs = monotonicClock.now() + options.patienceMs;
   for (let joined = false; !joined; ) {
     try {
-      await client.membership.renew();
+      for (const problem of await client.membership.join()) notices.problem(problem);
       joined = true;
     } catch (thrown) {
       const problem = asProblem(thrown);
@@ -35,5 +33,4 @@ export async function joinSite(client: Client, notices: Notices, options: JoinOp
       options.onWait?.(problem);
     }
   }
-  for (const problem of await client.membership.refreshPeers(options.peers())) notices.problem(problem);
 }

@@ -1,14 +1,38 @@
-/** A device's standing at a relay: registered, with a fresh roster and the keys of the peers that it needs. */
-import type { Json } from '../../protocol/canonical.ts';
-import { Problem } from '../../protocol/problem.ts';
+/**
+ * A device's standing at a relay: registered, with the newest roster and the keys of its peers. One exchange over a
+ * connection of its own says what this device has, and brings what is new as far as a control frame goes.
+ */
+import { canonicalBytes, parseJson } from '../../protocol/canonical.ts';
+import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts';
+import { didOf, digestOf } from '../../protocol/identity.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import { ROSTER } from '../../protocol/roster.ts';
 import type { Device, Enrolment } from './device.ts';
 import type { Directory } from './directory.ts';
 import type { RelayClient } from './relay-client.ts';
+
+/** Exchanges of one start: enough for the largest roster and the keys of all its devices. */
+const MAX_EXCHANGES = 512;
+const PEER_LIMIT = 32_768;
+
+type RosterPiece = Extract<ControlItem, { type: 'rosterPiece' }>;
+
+/** What an exchange brought. */
+export interface News {
+  /** Whether anything of it was new and good. */
+  readonly isNew: boolean;
+  /** What did not verify. */
+  readonly problems: readonly Problem[];
+}
 
 export class Membership {
   readonly #client: RelayClient;
   #enrolment: Enrolment;
   readonly #directory: Directory;
+  /** What came of a newer roster. */
+  #part = { version: 0, bytes: new Uint8Array(0) };
+  /** Exchanges that succeeded. */
+  #renewals = 0;
 
   constructor(client: RelayClient, enrolment: Enrolment, directory: Directory) {
     this.#client = client;
@@ -20,36 +44,83 @@ export class Membership {
     return this.#enrolment.device;
   }
 
+  /** How often the relay has said what is new. */
+  get renewals(): number {
+    return this.#renewals;
+  }
+
   /** Goes on with credentials that were read again; the next registration presents them. */
   use(enrolment: Enrolment): void {
     this.#enrolment = enrolment;
   }
 
-  /**
-   * Registers at the relay, which may have forgotten this device since its last start, and fetches the newest roster.
-   * What the relay answers about rosters counts only when the directory accepts it.
-   */
-  async renew(): Promise<void> {
-    const { device, grant } = this.#enrolment;
-    await this.#client.register({ identity: device.identity, grant, keyStatement: device.keyStatement });
-    this.#directory.acceptRoster(await this.#client.roster());
+  /** The start: exchanges until the relay has nothing new. Throws as `renew` does; gives what did not verify. */
+  async join(): Promise<readonly Problem[]> {
+    const problems: Problem[] = [];
+    for (let exchanges = 0; exchanges < MAX_EXCHANGES; exchanges++) {
+      const news = await this.renew();
+      problems.push(...news.problems);
+      if (!news.isNew) break;
+    }
+    return problems;
   }
 
   /**
-   * Asks the relay for the keys of these members and gives what did not verify. A peer that is not registered now
-   * keeps the keys that were seen before.
+   * Registers at the relay, which may have forgotten this device since its last start, and takes what is new. Throws
+   * what keeps this device from registering, and a roster that is not the operator's.
    */
-  async refreshPeers(dids: Iterable<string>): Promise<readonly Problem[]> {
+  async renew(): Promise<News> {
+    const items = await this.#client.membership(this.#said());
+    const refusal = itemOf(items, 'problem');
+    if (refusal) throw new Problem(refusal.code, 'the relay did not register this device');
+    this.#renewals += 1;
+    const piece = itemOf(items, 'rosterPiece');
+    let isNew = piece !== undefined && this.#takePiece(piece);
     const problems: Problem[] = [];
-    for (const did of new Set(dids)) {
+    for (const item of items) {
+      if (item.type !== 'peer') continue;
       try {
-        const answer: Json = await this.#client.did(did);
-        this.#directory.acceptPeer(did, answer);
+        if (this.#directory.acceptPeer(didOf(item.digest), parseJson(item.bytes, PEER_LIMIT))) isNew = true;
       } catch (thrown) {
-        if (!(thrown instanceof Problem)) throw thrown;
-        if (thrown.code !== 'not-available') problems.push(thrown);
+        problems.push(asProblem(thrown));
       }
     }
-    return problems;
+    return { isNew, problems };
+  }
+
+  /** Registration first; then the roster that is known, and as many keys of peers as there is room for. */
+  #said(): readonly ControlItem[] {
+    const { device, grant } = this.#enrolment;
+    const { version } = this.#directory.roster;
+    const registration = canonicalBytes({ identity: device.identity, grant, keyStatement: device.keyStatement });
+    const peers = this.#directory
+      .peersOf(device.name)
+      .map(({ did, keyId }): ControlItem => ({ type: 'peerHave', digest: digestOf(did), keyId }));
+    const turn = peers.length === 0 ? 0 : this.#renewals % peers.length;
+    return fillControl([
+      { type: 'registration', bytes: registration },
+      { type: 'rosterHave', version, partVersion: this.#part.version, partBytes: this.#part.bytes.length },
+      ...peers.slice(turn),
+      ...peers.slice(0, turn),
+    ]).fits;
+  }
+
+  /** Takes the piece that follows on what is here, or begins anew; true when it got further. */
+  #takePiece({ version, offset, total, bytes }: RosterPiece): boolean {
+    const before = version === this.#part.version ? this.#part.bytes : new Uint8Array(0);
+    if (offset !== before.length || bytes.length === 0 || total > ROSTER.limit || offset + bytes.length > total) {
+      this.#part = { version: 0, bytes: new Uint8Array(0) };
+      throw new Problem(
+        'relay-answer-invalid',
+        `a piece of roster ${version} does not follow on ${before.length} bytes`,
+      );
+    }
+    const whole = new Uint8Array(offset + bytes.length);
+    whole.set(before);
+    whole.set(bytes, offset);
+    this.#part = { version, bytes: whole };
+    if (whole.length < total) return true;
+    this.#part = { version: 0, bytes: new Uint8Array(0) };
+    return this.#directory.acceptRoster(whole);
   }
 }

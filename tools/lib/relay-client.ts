@@ -1,16 +1,18 @@
 /** The calls of a relay as a client makes them: bounded, over the pinned connection, refusals as `Problem`. */
 import https from 'node:https';
-import { canonicalBytes, type Json, parseJson } from '../../protocol/canonical.ts';
+import { canonicalBytes, type Json } from '../../protocol/canonical.ts';
 import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '../../protocol/control.ts';
-import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { Problem } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
+import { MAX_LANES, windowMs } from '../../protocol/slot-plan.ts';
 import { MAX_TAIL_PROOF_BYTES } from '../../protocol/tail-proof.ts';
 import { toHex } from '../../protocol/text.ts';
+import { writePaced } from './paced.ts';
 import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
+import { JSON_LIMIT, lost, parseAnswer, refusal } from './relay-answer.ts';
 
 const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
-const JSON_LIMIT = 65_536;
 /** A status or an exposition with as many devices as a roster may have. */
 const STATUS_LIMIT = 1_048_576;
 /** The longest proof of the audit log. */
@@ -33,6 +35,10 @@ interface Request {
   readonly type?: string;
   /** Most bytes of the answer. */
   readonly limit: number;
+  /** One of the exchanges of a slot, which keep to the rules of the uniform exchange if the client does. */
+  readonly inSlot?: true;
+  /** The connection of an exchange that has one of its own. */
+  readonly agent?: https.Agent;
 }
 
 /** A block (real or cover) and the control frame beside it. */
@@ -46,7 +52,9 @@ export interface RelayClientOptions {
   readonly pins: readonly string[];
   /** Left out by an operator, whose signature alone authorises what he publishes. */
   readonly apiKey?: string;
-  /** Connections kept open: one for each exchange that may run at the same time. */
+  /** The interval of the sector of a client that keeps the uniform exchange: submits and claims go by its rules. */
+  readonly uniformMs?: number;
+  /** Connections kept open: one for each exchange that may run at the same time, which is one for each lane. */
   readonly maxSockets?: number;
   /** No byte in either direction for this long ends a request, or an attempt to connect; 30 s when left out. */
   readonly idleTimeoutMs?: number;
@@ -56,13 +64,17 @@ export interface RelayClientOptions {
 export class RelayClient {
   readonly #idleTimeoutMs: number;
   readonly #maxSockets: number;
+  readonly #uniformMs: number | undefined;
   #peer: PinnedPeer;
   #agent: https.Agent;
+  /** Connections of exchanges beside the slots. */
+  readonly #aside = new Set<https.Agent>();
   #apiKey: string | undefined;
 
   constructor(options: RelayClientOptions) {
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
-    this.#maxSockets = options.maxSockets ?? 2;
+    this.#uniformMs = options.uniformMs;
+    this.#maxSockets = options.maxSockets ?? (options.uniformMs === undefined ? 2 : MAX_LANES);
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
@@ -70,10 +82,23 @@ export class RelayClient {
 
   /** Goes on with this address, these pins and this key. Ends every connection, and what is under way with it. */
   use(options: Pick<RelayClientOptions, 'url' | 'pins' | 'apiKey'>): void {
-    this.#agent.destroy();
+    this.close();
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
     this.#apiKey = options.apiKey;
+  }
+
+  /** The exchange beside the slots, over a connection of its own: says `items` and gives those of the answer. */
+  async membership(items: readonly ControlItem[]): Promise<readonly ControlItem[]> {
+    const agent = pinnedAgent(this.#peer, 1, this.#idleTimeoutMs);
+    this.#aside.add(agent);
+    const request = { method: 'POST', path: '/v2/membership', body: encodeControl(items), type: OCTETS } as const;
+    try {
+      return parseControl(await this.#exchange({ ...request, limit: CONTROL_BYTES, agent }));
+    } finally {
+      agent.destroy();
+      this.#aside.delete(agent);
+    }
   }
 
   /** Presents a registration body; the answer is the relay's word and decides nothing by itself. */
@@ -92,21 +117,22 @@ export class RelayClient {
   }
 
   async publishRoster(bytes: Uint8Array): Promise<Json> {
-    const answer = await this.#exchange({
-      method: 'POST',
-      path: '/v2/roster',
-      body: bytes,
-      type: JSON_TYPE,
-      limit: JSON_LIMIT,
-    });
-    return parseAnswer(answer);
+    return this.#post('/v2/roster', bytes, JSON_TYPE);
+  }
+
+  /** Gives the relay a checkpoint of its log with the line of an archive server. */
+  async giveCosigned(checkpoint: Uint8Array): Promise<Json> {
+    return this.#post('/v2/ct/cosigned', checkpoint, 'text/plain');
   }
 
   async revoke(document: Json): Promise<Json> {
     return this.#json('POST', '/v2/revoke', document as object);
   }
 
-  /** Submits one block; gives the items of the control frame that answers. */
+  /**
+   * Submits one block; gives the items of the control frame that answers. In the uniform exchange a refusal is one of
+   * them, else it is thrown.
+   */
   async submit(block: Uint8Array): Promise<readonly ControlItem[]> {
     const answer = await this.#exchange({
       method: 'POST',
@@ -114,6 +140,7 @@ export class RelayClient {
       body: block,
       type: OCTETS,
       limit: CONTROL_BYTES,
+      inSlot: true,
     });
     return parseControl(answer);
   }
@@ -126,6 +153,7 @@ export class RelayClient {
       body: encodeControl(items),
       type: OCTETS,
       limit: blockBytes + CONTROL_BYTES,
+      inSlot: true,
     });
     if (answer.length !== blockBytes + CONTROL_BYTES) {
       throw new Problem(
@@ -197,7 +225,11 @@ export class RelayClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const agent of [this.#agent, ...this.#aside]) agent.destroy();
+  }
+
+  async #post(path: string, body: Uint8Array, type: string): Promise<Json> {
+    return parseAnswer(await this.#exchange({ method: 'POST', path, body, type, limit: JSON_LIMIT }));
   }
 
   async #json(method: Request['method'], path: string, body?: object): Promise<Json> {
@@ -207,16 +239,18 @@ export class RelayClient {
 
   /** One request and its whole answer; anything but 2xx is a `Problem`. */
   #exchange(request: Request): Promise<Uint8Array> {
+    const paceMs = request.inSlot && this.#uniformMs ? windowMs(this.#uniformMs) : 0;
     return new Promise((resolve, reject) => {
       const call = https.request(
         {
-          agent: this.#agent,
+          agent: request.agent ?? this.#agent,
           host: this.#peer.host,
           port: this.#peer.port,
           method: request.method,
           path: request.path,
           headers: {
             ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
+            ...(paceMs === 0 ? {} : { accept: OCTETS }),
             ...(request.body ? { 'content-type': request.type, 'content-length': request.body.length } : {}),
           },
         },
@@ -247,47 +281,8 @@ export class RelayClient {
         call.destroy(new Problem('relay-unreachable', `no byte from the relay for ${this.#idleTimeoutMs / 1000} s`)),
       );
       call.on('error', (error) => reject(lost(this.#peer, error)));
-      call.end(request.body);
+      if (paceMs > 0 && request.body) writePaced(call, request.body, paceMs);
+      else call.end(request.body);
     });
   }
-}
-
-function parseAnswer(bytes: Uint8Array, limit = JSON_LIMIT): Json {
-  try {
-    return parseJson(bytes, limit);
-  } catch {
-    throw new Problem('relay-answer-invalid', `${bytes.length} bytes of the answer are not JSON`);
-  }
-}
-
-/** The relay's refusal. Its code counts only when it is one of ours; its words are printed only when harmless. */
-function refusal(status: number, body: Uint8Array): Problem {
-  if (status >= 300 && status < 400) {
-    return new Problem('redirect-refused', `the relay answered with status ${status}`);
-  }
-  const { code, detail } = problemFields(body);
-  if (code === undefined) return new Problem('relay-answer-invalid', `status ${status} without a problem code`);
-  return new Problem(code, detail);
-}
-
-function problemFields(body: Uint8Array): { code?: ProblemCode; detail: string } {
-  try {
-    const { code, detail } = parseJson(body, JSON_LIMIT) as { code?: unknown; detail?: unknown };
-    if (typeof code !== 'string' || !Object.hasOwn(PROBLEMS, code)) return { detail: '' };
-    if (PROBLEMS[code as ProblemCode].status === 0) return { detail: '' }; // what only this host can know
-    return { code: code as ProblemCode, detail: printable(typeof detail === 'string' ? detail : code) };
-  } catch {
-    return { detail: '' };
-  }
-}
-
-function printable(text: string): string {
-  return text.slice(0, 300).replace(/[^\x20-\x7e]/g, '?');
-}
-
-function lost(peer: PinnedPeer, error: Error): Problem {
-  if (error instanceof Problem) return error;
-  const why = (error as NodeJS.ErrnoException).code ?? error.message;
-  if (why.startsWith('HPE_')) return new Problem('relay-answer-invalid', `the answer is not HTTP (${why})`);
-  return new Problem('relay-unreachable', `the connection to ${peer.host}:${peer.port} broke (${why})`);
 }

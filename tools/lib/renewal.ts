@@ -1,41 +1,42 @@
 /**
- * Keeps a client's standing fresh: registers, and fetches roster and peer keys, at fixed times; sooner when a refusal
- * says that the relay may have forgotten this device.
+ * Keeps a client's standing fresh at fixed times: registers, and learns what is new of roster and keys. Also before
+ * the slot after a connection was lost, since the relay may have been started anew. No refusal makes it sooner or later.
  */
-import type { Problem } from '../../protocol/problem.ts';
+import { asProblem, type Problem } from '../../protocol/problem.ts';
+import { MEMBERSHIP_SLOTS } from '../../protocol/slot-plan.ts';
 import type { Membership } from './membership.ts';
-
-const SLOTS_BETWEEN = 40;
 
 export class Renewal {
   readonly #membership: Membership;
-  readonly #peers: () => Iterable<string>;
   readonly #onProblem: (problem: Problem) => void;
-  #slotsLeft = SLOTS_BETWEEN;
+  #isDue = false;
+  #running: Promise<void> | null = null;
 
-  /** `peers` names the members whose keys the client needs, by the roster of the moment. */
-  constructor(membership: Membership, peers: () => Iterable<string>, onProblem: (problem: Problem) => void) {
+  constructor(membership: Membership, onProblem: (problem: Problem) => void) {
     this.#membership = membership;
-    this.#peers = peers;
     this.#onProblem = onProblem;
   }
 
-  /** To be called once a slot; throws what keeps the device from registering. */
-  async slot(): Promise<void> {
-    this.#slotsLeft -= 1;
-    if (this.#slotsLeft >= 0) return;
-    this.#slotsLeft = SLOTS_BETWEEN;
-    await this.#membership.renew();
-    for (const problem of await this.#membership.refreshPeers(this.#peers())) this.#onProblem(problem);
+  /** To be called before each slot; nobody waits for what it does, least of all the slot. */
+  before(slot: number): void {
+    if (this.#running || !(this.#isDue || slot % MEMBERSHIP_SLOTS === 0)) return;
+    this.#isDue = false;
+    this.#running = this.#membership
+      .renew()
+      .then(({ problems }) => problems.forEach(this.#onProblem))
+      .catch((thrown: unknown) => this.#onProblem(asProblem(thrown)))
+      .finally(() => {
+        this.#running = null;
+      });
   }
 
-  /** The next slot renews: something of this device changed. */
+  /** Before the next slot it renews: the credentials of this device changed. */
   soon(): void {
-    this.#slotsLeft = 0;
+    this.#isDue = true;
   }
 
-  /** A refusal was met that renewing may mend: the next slot renews. */
-  noteRefusal(problem: Problem): void {
-    if (problem.code === 'not-available' || problem.code === 'no-recipient') this.soon();
+  /** An exchange failed: when its connection is gone, the next one begins like the first. */
+  noteFailure({ code }: Problem): void {
+    if (code === 'relay-unreachable') this.#isDue = true;
   }
 }

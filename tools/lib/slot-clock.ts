@@ -1,4 +1,8 @@
-/** The fixed clock of a lane: slot k opens at start + k * interval, by the monotonic clock, whatever happens. */
+/**
+ * The fixed clock of a device: slot k opens at phase + k * interval by the monotonic clock of its host, whatever
+ * happens. A restart of the process goes on with the same grid.
+ */
+import { buildMs, lateMs } from '../../protocol/slot-plan.ts';
 
 /** Monotonic milliseconds and a sleep that an abort ends early; tests bring their own. */
 export interface Clock {
@@ -7,7 +11,10 @@ export interface Clock {
 }
 
 export const monotonicClock: Clock = {
-  now: () => performance.now(),
+  now: () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + nanoseconds / 1e6;
+  },
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       const done = (): void => {
@@ -15,22 +22,50 @@ export const monotonicClock: Clock = {
         signal.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, Math.max(0, ms));
+      const timer = setTimeout(done, Math.max(0, Math.ceil(ms))); // never early: a timer drops fractions
       signal.addEventListener('abort', done);
       if (signal.aborted) done();
     }),
 };
 
+/** When slots open: at `phaseMs` and each `intervalMs` after it. */
+export interface Grid {
+  readonly intervalMs: number;
+  readonly phaseMs: number;
+}
+
+export interface Slot {
+  readonly number: number;
+  /** By the clock. */
+  readonly opensMs: number;
+  /** Slots that went by unused since the last one. */
+  readonly missed: number;
+}
+
 /**
- * Yields the number of each slot as it opens, until `signal` aborts. A slot whose time went by while the caller was
- * busy is skipped, never made up for: the grid stays and no burst follows.
+ * Yields each slot as it opens, until `signal` aborts; `prepare` runs before it, at a fixed time. A slot whose time
+ * went by, because the caller was busy or the process stood still, is missed and never made up for: the grid stays and no
+ * burst follows.
  */
-export async function* slots(intervalMs: number, clock: Clock, signal: AbortSignal): AsyncGenerator<number> {
-  const start = clock.now();
-  for (let slot = 0; !signal.aborted; ) {
-    await clock.sleep(start + slot * intervalMs - clock.now(), signal);
+export async function* slots(
+  { intervalMs, phaseMs }: Grid,
+  clock: Clock,
+  signal: AbortSignal,
+  prepare: (number: number) => void,
+): AsyncGenerator<Slot> {
+  const opens = (number: number): number => phaseMs + number * intervalMs;
+  const nextAfter = (last: number): number => Math.max(last + 1, Math.ceil((clock.now() - phaseMs) / intervalMs));
+  let last = nextAfter(Number.NEGATIVE_INFINITY) - 1;
+  while (!signal.aborted) {
+    const number = nextAfter(last);
+    const opensMs = opens(number);
+    await clock.sleep(opensMs - buildMs(intervalMs) - clock.now(), signal);
     if (signal.aborted) return;
-    yield slot;
-    slot = Math.max(slot + 1, Math.ceil((clock.now() - start) / intervalMs));
+    prepare(number);
+    await clock.sleep(opensMs - clock.now(), signal);
+    if (signal.aborted) return;
+    if (clock.now() - opensMs > lateMs(intervalMs)) continue;
+    yield { number, opensMs, missed: number - last - 1 };
+    last = number;
   }
 }

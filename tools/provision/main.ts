@@ -1,6 +1,7 @@
 /** `ghostpipe-provision`: what an operator does to a site, one subcommand a file. */
 import { Problem } from '../../protocol/problem.ts';
 import { runCommand } from '../lib/command.ts';
+import { cosigner } from './cosigner.ts';
 import { device } from './device.ts';
 import { list } from './list.ts';
 import { plan } from './plan.ts';
@@ -20,6 +21,7 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   rotate,
   'replace-device': replaceDevice,
   'replace-relay': replaceRelay,
+  cosigner,
   profile,
   publish,
   plan,

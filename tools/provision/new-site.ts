@@ -47,8 +47,8 @@ const LOG_CALLS: readonly Call[] = [
 
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
-  ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster', 'ct-epoch', 'ct-proof'],
-  it: ['claim', 'ack', 'outbound', 'register', 'did', 'roster', 'ct-epoch', 'ct-proof'],
+  ot: ['inbound', 'membership', 'ct-epoch', 'ct-proof'],
+  it: ['claim', 'membership', 'ct-epoch', 'ct-proof'],
   management: [
     'register',
     'did',
@@ -63,6 +63,7 @@ const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
     ...LOG_CALLS,
     'entries',
     'ct-log',
+    'ct-cosigned',
   ],
 };
 
@@ -96,7 +97,7 @@ export function createSite(engine: Engine, folder: string, site: NewSite): SiteF
       blockSize: site.blockSize,
       intervalMs: site.intervalMs,
       lanesUp: 1,
-      lanesDown: 1,
+      lanesDown: 2,
       controlSize: CONTROL_BYTES,
       logQuantum: site.logQuantum ?? DEFAULT_LOG_QUANTUM,
     },

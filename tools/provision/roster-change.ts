@@ -1,7 +1,9 @@
 /** The changes that an operator makes to a roster, as pure functions from one roster to the next. */
-import { Problem } from '../../protocol/problem.ts';
+import type { Hasher } from '../../protocol/merkle.ts';
+import { parseVerifierKey } from '../../protocol/note-key.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { isRevoked, type RevokedEntry } from '../../protocol/revocation.ts';
-import { deviceNamed, type Roster, type RosterDevice } from '../../protocol/roster.ts';
+import { deviceNamed, lanesNeeded, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 
 /** Where a device's readings go, and the groups that it belongs to. */
 export interface Placement {
@@ -21,7 +23,13 @@ export function withDevice(roster: Roster, device: RosterDevice, placement: Plac
   const devices = [...roster.devices, device];
   const groups = { ...roster.groups };
   for (const group of placement.groups) groups[group] = [...(ownGroup(roster, group) ?? []), name];
-  return { ...roster, devices, groups, routes: [...roster.routes, ...routesFrom(roster, name, placement)] };
+  return withLanes({ ...roster, devices, groups, routes: [...roster.routes, ...routesFrom(roster, name, placement)] });
+}
+
+/** Never fewer lanes: who has left may come back. */
+function withLanes(roster: Roster): Roster {
+  const { profile } = roster;
+  return { ...roster, profile: { ...profile, lanesDown: Math.max(profile.lanesDown, lanesNeeded(roster)) } };
 }
 
 /** The roster without the device, which is revoked for ever. Refuses `not-in-roster`. */
@@ -53,6 +61,33 @@ export function withReplacedDevice(roster: Roster, name: string, did: string): R
 /** The roster in which one API key of a device is revoked. */
 export function withRevokedKey(roster: Roster, did: string, apiKeyHash: string): Roster {
   return { ...roster, revocations: withRevocation(roster, { did, what: 'api-key', apiKeyHash }) };
+}
+
+/**
+ * The roster with a further cosigner of the audit log, or with another key of the one of that name. Refuses `usage` for
+ * what is no ML-DSA verifier key (C2SP signed-note).
+ */
+export function withCosigner(hasher: Hasher, roster: Roster, name: string, key: string): Roster {
+  const { algorithm } = verifierKey(hasher, key);
+  if (algorithm === 'ed25519')
+    throw new Problem('usage', `KEY: an ${algorithm} key is not safe for decades, use ML-DSA`);
+  const others = roster.cosigners.filter((entry) => entry.name !== name);
+  return { ...roster, cosigners: [...others, { name, key }] };
+}
+
+/** The roster without that cosigner. Refuses `not-in-roster`. */
+export function withoutCosigner(roster: Roster, name: string): Roster {
+  const cosigners = roster.cosigners.filter((entry) => entry.name !== name);
+  if (cosigners.length < roster.cosigners.length) return { ...roster, cosigners };
+  throw new Problem('not-in-roster', `"${name}" is not a cosigner of site ${roster.siteName}`);
+}
+
+function verifierKey(hasher: Hasher, key: string): ReturnType<typeof parseVerifierKey> {
+  try {
+    return parseVerifierKey(hasher, key);
+  } catch (thrown) {
+    throw new Problem('usage', `KEY: ${asProblem(thrown).detail}`);
+  }
 }
 
 function withRevocation(roster: Roster, entry: RevokedEntry): readonly RevokedEntry[] {

@@ -30,6 +30,9 @@ export class ExecSink implements Sink {
     throw new SinkRefusal('a command takes readings, not files; use --output DIR');
   }
 
+  /** A command gets readings; what it is not told stands in the notices. */
+  async note(): Promise<void> {}
+
   tend(): readonly string[] {
     return [];
   }

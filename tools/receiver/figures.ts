@@ -2,10 +2,12 @@
 import type { Figure, Figures } from '../lib/client-metrics.ts';
 import type { Downlink } from './downlink.ts';
 import type { Intake } from './intake.ts';
+import type { Silence } from './silence.ts';
 
 export interface FigureSources {
   readonly intake: Intake;
   readonly downlink: Downlink;
+  readonly silence: Silence;
   readonly rosterVersion: () => number;
   /** Files that were given up since the start. */
   readonly incompleteFiles: () => number;
@@ -14,7 +16,14 @@ export interface FigureSources {
 }
 
 /** Figures of the receiver that these parts make up. */
-export function receiverFigures({ intake, downlink, rosterVersion, incompleteFiles, now }: FigureSources): Figures {
+export function receiverFigures({
+  intake,
+  downlink,
+  silence,
+  rosterVersion,
+  incompleteFiles,
+  now,
+}: FigureSources): Figures {
   const startedMs = now();
   const counter = (help: string, read: () => number): Figure => ({ kind: 'counter', help, read });
   const gauge = (help: string, read: () => number): Figure => ({ kind: 'gauge', help, read });
@@ -35,6 +44,14 @@ export function receiverFigures({ intake, downlink, rosterVersion, incompleteFil
     missing_records: gauge('Readings that are missing now.', () => intake.counters.missingRecords),
     covers_total: counter('Claims answered by a cover.', () => downlink.covers),
     failed_slots_total: counter('Slots in which something failed.', () => downlink.failedSlots),
+    missed_slots_total: counter('Slots that went by: the host was busy or stood still.', () => downlink.missedSlots),
+    stale_senders: gauge('Senders of which nothing came for some slots.', () => silence.stale),
+    longest_silence_slots: gauge('Slots without a block of the sender that is silent longest.', () => {
+      return silence.longestSlots;
+    }),
+    senders_backlog_age_seconds: gauge('Age of the oldest reading that waits at a sender, as idle ones say.', () => {
+      return silence.backlogAgeMs / 1000;
+    }),
     last_exchange_age_seconds: gauge('Seconds since the relay answered a claim, or since the start.', () => {
       return (now() - (downlink.answeredMs ?? startedMs)) / 1000;
     }),

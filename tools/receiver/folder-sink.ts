@@ -4,6 +4,7 @@
  *
  *     DIR/<sender>/readings/<stream>-<run>-<seq>.jsonl
  *     DIR/<sender>/files/<name>
+ *     DIR/<sender>/status.json                           whether it is stale
  *     DIR/.incoming/<sender>-<group>/                    files that are not whole yet
  */
 import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -14,7 +15,16 @@ import { removeTemporaries, syncPath, writeFileAtomic } from '../lib/files.ts';
 import { CommitJournal } from './commit-journal.ts';
 import { IncomingFile } from './incoming-file.ts';
 import { safeName } from './safe-name.ts';
-import { type ChunkDelivery, type RecordBatch, recordId, recordJson, type Sink, SinkRefusal } from './sink.ts';
+import {
+  type ChunkDelivery,
+  type DeviceNote,
+  noteJson,
+  type RecordBatch,
+  recordId,
+  recordJson,
+  type Sink,
+  SinkRefusal,
+} from './sink.ts';
 
 /** How often to look for files that get no further chunk. */
 const LOOK_MS = 600_000;
@@ -83,6 +93,11 @@ export class FolderSink implements Sink {
   }
 
   /** Every ten minutes looks for files that got no chunk, and removes those that got none for a week. */
+  async note(note: DeviceNote): Promise<void> {
+    const path = join(this.#root, safeName(note.sender), 'status.json');
+    guarded(path, () => writeFileAtomic(path, `${JSON.stringify(noteJson(note))}\n`, 0o644));
+  }
+
   tend(): readonly string[] {
     if (this.#options.now() - this.#lookedMs < LOOK_MS) return [];
     this.#lookedMs = this.#options.now();

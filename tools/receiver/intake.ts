@@ -21,6 +21,7 @@ import type { Notices } from '../lib/notices.ts';
 import { Continuity, type ContinuityCounters } from './continuity.ts';
 import { receiptItem } from './delivery-note.ts';
 import type { Quarantine } from './quarantine.ts';
+import type { Silence } from './silence.ts';
 import { type Sink, SinkRefusal } from './sink.ts';
 import { Strangers } from './strangers.ts';
 import type { RunMark, StreamMarks } from './stream-marks.ts';
@@ -30,11 +31,12 @@ export interface IntakeOptions {
   /** This device as it is enrolled at the moment. */
   readonly device: () => Device;
   readonly directory: Directory;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, 'renewals'>;
   readonly marks: StreamMarks;
   readonly sink: Sink;
   readonly quarantine: Quarantine;
   readonly notices: Notices;
+  readonly silence: Pick<Silence, 'heard'>;
   /** Wall time in ms, for serial numbers of receipts. */
   readonly wallMs: () => number;
   /** Waits before a sink is tried again; false when there is no more time. */
@@ -62,6 +64,12 @@ const NOT_OF_THE_BLOCK: readonly ProblemCode[] = [
 
 /** A lease as the relay gave it. */
 export type Lease = Extract<ControlItem, { type: 'lease' }>;
+
+/** What a block says of its sender before anything of it is believed. */
+interface Claimed {
+  sender?: Uint8Array;
+  isStrange?: boolean;
+}
 
 /** A block that will never be committed, and why. */
 interface Refusal {
@@ -92,13 +100,22 @@ export class Intake {
     return { ...this.#counters, ...this.#continuity.counters };
   }
 
+  /** Judges blocks of unknown senders, of which nothing was said yet, if there is news of senders. */
+  async takeAgain(): Promise<ControlItem[]> {
+    const said: ControlItem[] = [];
+    for (const { block, lease } of this.#strangers.takeBack()) said.push(...(await this.take(block, lease)));
+    return said;
+  }
+
   /** Takes one leased block and gives what to tell the relay: an ack with a receipt, a reject, or nothing yet. */
   async take(block: Uint8Array, lease: Lease): Promise<ControlItem[]> {
-    const claimed: { sender?: Uint8Array } = {};
+    if (this.#strangers.holds(lease)) return [];
+    const claimed: Claimed = {};
     let opened: OpenedBlock;
     try {
-      opened = await this.#open(block, lease, claimed);
+      opened = this.#open(block, lease, claimed);
     } catch (thrown) {
+      if (claimed.isStrange && this.#strangers.putOff(claimed.sender!, { block, lease })) return [];
       return this.#cannotOpen(asProblem(thrown), block, lease, claimed.sender);
     }
     const { frame } = opened;
@@ -114,10 +131,14 @@ export class Intake {
     const outcome = await this.#commit(opened, run); // of a duplicate too: only records that are new reach the sink
     if (outcome === 'later') return [];
     if (outcome !== 'committed') this.#keepEvidence(outcome, block, lease, frame.senderDigest);
-    if (standing === 'duplicate') this.#continuity.duplicate(sender);
-    else this.#note(outcome, opened, run);
+    const idle = outcome === 'committed' && frame.type === 'idle' ? parseIdle(opened.plain) : null;
+    if (standing === 'duplicate') {
+      this.#continuity.duplicate(sender);
+    } else {
+      this.#options.silence.heard(sender, idle);
+      this.#note(outcome, opened, run);
+    }
     if (!this.#isShared(opened, parseHeader(block).views)) {
-      const idle = outcome === 'committed' && frame.type === 'idle' ? parseIdle(opened.plain) : null;
       this.#continuity.look(sender, frame, run, idle);
     }
     const { engine, device, wallMs } = this.#options;
@@ -128,31 +149,24 @@ export class Intake {
   }
 
   /**
-   * Opens a copy of the block, since opening overwrites it; when its sender is not known yet, asks for roster and keys
-   * once. `claimed` gets the sender that the block names.
+   * Opens a copy of the block, since opening overwrites it. `claimed` gets the sender that the block names, and whether
+   * it is known.
    */
-  async #open(block: Uint8Array, lease: Lease, claimed: { sender?: Uint8Array }): Promise<OpenedBlock> {
+  #open(block: Uint8Array, lease: Lease, claimed: Claimed): OpenedBlock {
     const { engine, device, directory } = this.#options;
     if (!equalBytes(engine.sha256(block), lease.blockSha256)) {
       throw new Problem('hash-mismatch', 'the block is not the one that the relay leased');
     }
-    let isStrange = false;
     const reader = {
       kemKey: device().kemKey,
       senderKeys: (digest: Uint8Array) => {
         const keys = directory.verifyingKeys(digest, 'send');
         claimed.sender = new Uint8Array(digest);
-        isStrange = keys === undefined;
+        claimed.isStrange = keys === undefined;
         return keys;
       },
     };
-    try {
-      return openBlock(engine, new Uint8Array(block), reader);
-    } catch (thrown) {
-      const { sender } = claimed;
-      if (!sender || !isStrange || !(await this.#strangers.meet(sender))) throw thrown;
-      return openBlock(engine, new Uint8Array(block), reader);
-    }
+    return openBlock(engine, new Uint8Array(block), reader);
   }
 
   /** Puts the data where it belongs; a refusal when it never will be there, `later` when time ran out. */

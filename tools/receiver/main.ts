@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
+import { asProblem } from '../../protocol/problem.ts';
 import { sendersTo } from '../../protocol/roster.ts';
 import { clientChecks, runChecks } from '../lib/check.ts';
 import { CLIENT_OPTIONS, type Client, DAEMON_OPTIONS, LOG_RECEIPT_OPTION, openClient } from '../lib/client.ts';
@@ -20,6 +21,8 @@ import { receiverFigures } from './figures.ts';
 import { Intake } from './intake.ts';
 import { openSink, refuseTwoSinks, sinkFact } from './open-sink.ts';
 import { Quarantine } from './quarantine.ts';
+import { Silence } from './silence.ts';
+import type { Sink } from './sink.ts';
 import { StreamMarks } from './stream-marks.ts';
 
 const SPEC: CommandSpec = {
@@ -98,6 +101,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     quarantine: (path, name) => quarantine.putFile(path, name),
     forced: stop.forced,
   });
+  const silence = new Silence();
   const intake = new Intake({
     ...client,
     device: () => membership.device,
@@ -105,6 +109,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     sink,
     quarantine,
     notices,
+    silence,
     wallMs: Date.now,
     waitForSink: async () => {
       daemon.alive();
@@ -117,20 +122,23 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     ...client,
     intake,
     logReceipts,
-    senders: () => senders(client),
     newSessionId: () => client.engine.random(16),
-    blockBytes: profile.blockSize,
-    intervalMs: profile.intervalMs,
+    grid: { intervalMs: profile.intervalMs, phaseMs: client.enrolment.slotPhaseMs(profile.intervalMs) },
     clock: monotonicClock,
-    onProblem: (problem) => notices.problem(problem),
-    onPause: (problem) => {
-      daemon.betweenSlots(problem);
+    onProblem: (problem) => {
+      notices.problem(problem);
+      if (problem.code === 'profile-mismatch') stop.ask();
+    },
+    onSlot: (problem) => {
+      if (!downlink.standsStill) daemon.betweenSlots(problem); // a service manager shall see that it does
+      tellSilence(client, { silence, sink, notices });
       for (const sentence of sink.tend()) {
         incompleteFiles += 1;
         notices.say(sentence);
       }
     },
     isDone: () => intake.counters.records >= count,
+    forced: stop.forced,
   });
   const rosterVersion = (): number => client.directory.roster.version;
   const daemon = await Daemon.start({
@@ -139,7 +147,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
     notices,
     stopAsked: stop.asked,
     metrics: args.text('metrics'),
-    figures: receiverFigures({ intake, downlink, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
+    figures: receiverFigures({ intake, downlink, silence, rosterVersion, incompleteFiles: () => incompleteFiles, now }),
     now,
     onReload: () => downlink.renewSoon(),
   });
@@ -160,6 +168,7 @@ async function run(args: Arguments, client: Client, stop: Stop): Promise<void> {
       covers: downlink.covers,
       failedSlots: downlink.failedSlots,
       ...logReceipts?.counters,
+      missedSlots: downlink.missedSlots,
     });
   }
 }
@@ -178,13 +187,29 @@ function openLogReceipts(args: Arguments, client: Client, notices: Notices): Log
   });
 }
 
+/** Tells the operator and the sink who fell silent in the slot that ended, and who is heard again. */
+function tellSilence(
+  { directory: { roster }, enrolment: { device } }: Client,
+  { silence, sink, notices }: { silence: Silence; sink: Sink; notices: Notices },
+): void {
+  const names = sendersTo(roster, device.name).map(({ name }) => name);
+  for (const note of silence.slot(names, roster.profile.lanesDown)) {
+    const { sender, state, silentSlots } = note;
+    const what = state === 'stale' ? 'is stale: nothing came of it' : 'is heard again: nothing had come';
+    notices.report(`${state} ${sender}`, `${sender} ${what} for ${silentSlots} slots`);
+    sink.note(note).then(
+      () => silence.told(note),
+      (thrown: unknown) => notices.problem(asProblem(thrown)),
+    );
+  }
+}
+
 /** Joins the site, however long the relay is away; false when it was asked to stop meanwhile. */
 async function joined(client: Client, notices: Notices, daemon: Daemon, stop: Stop): Promise<boolean> {
   try {
     await joinSite(client, notices, {
       patienceMs: Number.POSITIVE_INFINITY,
       signal: stop.asked,
-      peers: () => senders(client),
       onWait: (problem) => daemon.betweenSlots(problem),
     });
     return true;

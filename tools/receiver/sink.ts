@@ -1,6 +1,6 @@
 /** Where readings go: the one interface of every sink, and what it is told. */
 import type { FileGroup, TimeQuality } from '../../protocol/frame.ts';
-import type { DataRecord } from '../../protocol/payload.ts';
+import type { DataRecord, IdleReport } from '../../protocol/payload.ts';
 
 /** Records of one block that were not committed before, in order. */
 export interface RecordBatch {
@@ -22,6 +22,16 @@ export interface ChunkDelivery {
   readonly bytes: Uint8Array;
 }
 
+/** A sender fell silent, or is heard again. */
+export interface DeviceNote {
+  readonly sender: string;
+  readonly state: 'stale' | 'live';
+  /** For how many slots nothing came. */
+  readonly silentSlots: number;
+  /** What its last block said, if it was idle. */
+  readonly report: IdleReport | null;
+}
+
 /**
  * A sink commits: when the promise resolves, the records are where they belong, and a crash will not lose them. It
  * may be given a record again after a crash; (did, stream, run, seq) names it. A sink that cannot now throws
@@ -32,6 +42,8 @@ export interface Sink {
   commitRecords(batch: RecordBatch): Promise<number>;
   /** True when the file that the chunk belongs to is whole now. */
   commitChunk(chunk: ChunkDelivery): Promise<boolean>;
+  /** Takes the word that a sender fell silent or is heard again. Refuses `sink-failed`, and is asked again. */
+  note(note: DeviceNote): Promise<void>;
   /** To be called often; one sentence for each file that is given up as it will never be whole. */
   tend(): readonly string[];
   close(): Promise<void>;
@@ -52,6 +64,11 @@ export function recordJson(batch: RecordBatch, record: DataRecord): object {
     timeQuality: batch.timeQuality,
     ...(text === null ? { dataBase64: Buffer.from(record.bytes).toString('base64') } : { data: text }),
   };
+}
+
+/** A note as one JSON object. */
+export function noteJson({ sender, state, silentSlots, report }: DeviceNote): object {
+  return { sender, state, silentSlots, ...(report ?? {}) };
 }
 
 /** Names a record for ever: stream, run and sequence number. */

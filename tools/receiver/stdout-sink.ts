@@ -25,6 +25,9 @@ export class StdoutSink implements Sink {
     throw new SinkRefusal('standard output takes readings, not files; use --output DIR');
   }
 
+  /** Standard output gets readings; what it is not told stands in the notices. */
+  async note(): Promise<void> {}
+
   tend(): readonly string[] {
     return [];
   }

@@ -1,56 +1,64 @@
 /**
  * Senders whose keys a receiver does not know yet. The relay takes no block of a device that its roster does not name,
- * so an unknown sender is mostly one that was enrolled since this receiver last asked for the roster.
+ * so an unknown sender is mostly one that was enrolled since this receiver last learned what is new. Nothing is asked
+ * for its sake: its blocks are put off until the next exchange at a fixed time.
  */
+import { equalBytes } from '../../protocol/bytes.ts';
+import type { ControlItem } from '../../protocol/control.ts';
 import { didOf } from '../../protocol/identity.ts';
-import { asProblem, Problem } from '../../protocol/problem.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { Membership } from '../lib/membership.ts';
 
-/** Most senders for whom one version of the roster is asked again. */
-const MAX_ASKED = 64;
+/** Most blocks that are kept meanwhile; the relay gives others again when their leases end. */
+const MAX_KEPT = 8;
+/** Most senders that are waited for under one version of the roster. */
+const MAX_AWAITED = 64;
+
+/** A block that is put off. */
+export interface PutOff {
+  readonly block: Uint8Array;
+  readonly lease: Extract<ControlItem, { type: 'lease' }>;
+}
 
 export class Strangers {
   readonly #directory: Directory;
-  readonly #membership: Membership;
-  /** DIDs that the roster of this version does not name although the relay was asked for a newer one. */
-  #asked = { version: 0, dids: new Set<string>() };
+  readonly #membership: Pick<Membership, 'renewals'>;
+  /** By DID, how often this receiver had learned what is new when the sender was met, under the roster of `version`. */
+  #met = { version: 0, at: new Map<string, number>() };
+  #kept: PutOff[] = [];
+  /** How often this receiver had learned what is new when the last of them was put off. */
+  #keptSince = 0;
 
-  constructor(directory: Directory, membership: Membership) {
+  constructor(directory: Directory, membership: Pick<Membership, 'renewals'>) {
     this.#directory = directory;
     this.#membership = membership;
   }
 
+  /** Gives the blocks that can be judged now: all of them, once there was news. */
+  takeBack(): PutOff[] {
+    return this.#keptSince === this.#membership.renewals ? [] : this.#kept.splice(0);
+  }
+
+  /** Whether the block of this lease is put off. */
+  holds({ transferId }: PutOff['lease']): boolean {
+    return this.#kept.some(({ lease }) => equalBytes(lease.transferId, transferId));
+  }
+
   /**
-   * Asks the relay for the keys of a sender, and for the roster first when it does not name the sender; that once for
-   * each version, so that blocks of nobody cost no more than others. False when there is nothing to learn. Throws what
-   * keeps the relay from answering, and keys that do not verify.
+   * Puts a block of this sender off if news of it may still come; false once they did and it is still unknown. That once
+   * for each version of the roster, so that blocks of nobody cost no more than others.
    */
-  async meet(sender: Uint8Array): Promise<boolean> {
-    const did = didOf(sender);
-    if (!this.#directory.member(sender) && !(await this.#isNowMember(sender, did))) return false;
-    const [problem] = await this.#membership.refreshPeers([did]);
-    if (problem) throw problem;
-    return true;
-  }
-
-  async #isNowMember(sender: Uint8Array, did: string): Promise<boolean> {
+  putOff(sender: Uint8Array, putOff: PutOff): boolean {
     const { version } = this.#directory.roster;
-    if (this.#asked.version !== version) this.#asked = { version, dids: new Set() };
-    const { dids } = this.#asked;
-    if (dids.has(did) || dids.size >= MAX_ASKED) return false;
-    await this.#renew();
-    dids.add(did);
-    return this.#directory.member(sender) !== undefined;
-  }
-
-  /** What the relay refuses here is no fault of the block. */
-  async #renew(): Promise<void> {
-    try {
-      await this.#membership.renew();
-    } catch (thrown) {
-      const { code, detail } = asProblem(thrown);
-      throw new Problem('relay-unreachable', `the relay gives no newer roster: ${detail} (${code})`);
-    }
+    if (this.#met.version !== version) this.#met = { version, at: new Map() };
+    const { at } = this.#met;
+    const { renewals } = this.#membership;
+    const did = didOf(sender);
+    const metAt = at.get(did);
+    if (metAt === undefined ? at.size >= MAX_AWAITED : metAt !== renewals) return false;
+    at.set(did, renewals);
+    if (this.#kept.length < MAX_KEPT) this.#kept.push(putOff);
+    this.#keptSince = renewals;
+    return true;
   }
 }

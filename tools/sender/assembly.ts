@@ -139,7 +139,7 @@ export function assemble(
     streamId: stream,
     run: run.run,
     recipients: recipients(given, client),
-    intervalMs,
+    grid: { intervalMs, phaseMs: enrolment.slotPhaseMs(intervalMs) },
     ttlSeconds,
     sourceState: () => sources.state,
     onSlot,

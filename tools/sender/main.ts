@@ -27,7 +27,7 @@ const FILL_POLL_MS = 10;
 /** With --once, how long to wait for a relay that does not answer. */
 const ONCE_PATIENCE_MS = 15_000;
 /** Problems that no later slot can mend: the sender stops with what it could not deliver. */
-const FATAL: readonly ProblemCode[] = ['revoked', 'ttl-exceeded', 'spool-older'];
+const FATAL: readonly ProblemCode[] = ['revoked', 'ttl-exceeded', 'spool-older', 'profile-mismatch'];
 
 /** Runs the command; `engine` is the native one but where a test watches it. */
 export async function main(argv: readonly string[], engine: Engine = nativeEngine): Promise<number> {
@@ -90,7 +90,6 @@ async function serve(session: Session): Promise<number> {
     await joinSite(client, notices, {
       patienceMs: given.once ? ONCE_PATIENCE_MS : Number.POSITIVE_INFINITY,
       signal: stop.asked,
-      peers: () => recipients(given, client),
       onWait: (problem) => daemon.betweenSlots(problem),
     });
     intake ??= openIntake(session);

@@ -41,13 +41,10 @@ export interface OutgoingBlock {
 export class Sealer {
   readonly #options: SealerOptions;
   readonly #startedMs: number;
-  /** Every block is built in this one buffer; it is free again when its exchange ended. */
-  readonly #buffer: Uint8Array;
 
   constructor(options: SealerOptions) {
     this.#options = options;
     this.#startedMs = options.nowMs();
-    this.#buffer = new Uint8Array(options.blockBytes);
     if (this.room < MIN_ROOM_BYTES) {
       const fact = `${options.route.recipients.length} receivers leave ${this.room} bytes of a block for data`;
       throw new Problem(
@@ -70,14 +67,14 @@ export class Sealer {
   }
 
   /**
-   * Seals `batch` as block `blockSeq`; an idle one says what `report` does, and that `nextSeq` is the next record.
-   * Needs `missing()` to be empty.
+   * Seals `batch` as block `blockSeq` into `target`, a whole block; an idle one says what `report` does, and that
+   * `nextSeq` is the next record. Needs `missing()` to be empty.
    */
-  seal(batch: Batch, blockSeq: number, nextSeq: number, report: () => IdleReport): OutgoingBlock {
+  seal(target: Uint8Array, batch: Batch, blockSeq: number, nextSeq: number, report: () => IdleReport): OutgoingBlock {
     const { engine, device, views, ttlSeconds, burnAtClaim } = this.#options;
     const recipients = this.#recipients();
     const { plain, ...fields } = contentOf(batch, nextSeq, report);
-    sealBlock(engine, this.#buffer, {
+    sealBlock(engine, target, {
       recipients,
       views,
       ttlSeconds,
@@ -86,7 +83,7 @@ export class Sealer {
       fields: { ...this.#fields(blockSeq), ...fields },
       plain,
     });
-    return { blockSeq, bytes: this.#buffer, recipients };
+    return { blockSeq, bytes: target, recipients };
   }
 
   /** Whether a sealed block still reaches its readers: none of them has got another key since. */

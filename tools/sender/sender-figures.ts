@@ -35,6 +35,9 @@ export function senderFigures({ parts, rosterVersion, wallMs, now }: FigureSourc
       'Slots in which no block was taken.',
       ({ uplink }) => uplink.counters.failedSlots,
     ),
+    missed_slots_total: of('counter', 'Slots that went by: the host was busy or stood still.', ({ uplink }) => {
+      return uplink.counters.missedSlots;
+    }),
     receipts_total: of('counter', 'Delivery receipts that verified.', ({ uplink }) => uplink.counters.receipts),
     receipts_refused_total: of('counter', 'Delivery receipts that did not.', ({ uplink }) => {
       return uplink.counters.receiptsRefused;

@@ -1,8 +1,8 @@
 /**
- * The uplink: one full block an interval, whether there is something to say or not.
+ * The uplink: one full block a slot and lane, whether there is something to say or not.
  *
- * Each slot: pack, seal, submit, take the receipts that the answer carries. A failure costs the slot, never a record;
- * nothing is tried again inside a slot.
+ * Before a slot opens its blocks are packed and sealed; in the slot nothing happens but the exchange. A failure costs
+ * the slot, never a record, and nothing is tried again inside a slot.
  */
 
 import { equalBytes } from '../../protocol/bytes.ts';
@@ -12,13 +12,15 @@ import { didOf } from '../../protocol/identity.ts';
 import type { IdleReport, SourceState } from '../../protocol/payload.ts';
 import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { parseReceipt, verifyReceipt } from '../../protocol/receipt.ts';
+import type { Roster } from '../../protocol/roster.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Directory } from '../lib/directory.ts';
 import type { LogReceipts } from '../lib/log-receipts.ts';
 import type { Membership } from '../lib/membership.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
 import { Renewal } from '../lib/renewal.ts';
-import { type Clock, slots } from '../lib/slot-clock.ts';
+import { refuseOtherProfile } from '../lib/sector-profile.ts';
+import { type Clock, type Grid, slots } from '../lib/slot-clock.ts';
 import type { Admission } from './admission.ts';
 import type { Batch } from './batch.ts';
 import type { Outbox } from './outbox.ts';
@@ -40,7 +42,7 @@ export interface UplinkOptions {
   readonly run: Uint8Array;
   /** DIDs of the receivers of the route. */
   readonly recipients: readonly string[];
-  readonly intervalMs: number;
+  readonly grid: Grid;
   readonly ttlSeconds: number;
   readonly clock: Clock;
   /** Wall time in ms, told to receivers and never decided by. */
@@ -68,91 +70,147 @@ interface PendingBlock {
   readonly block: OutgoingBlock;
 }
 
+/** One exchange a slot. */
+interface Lane {
+  /** Every block of the lane is built in here; it is free again when its exchange ended. */
+  readonly buffer: Uint8Array;
+  /**
+   * Sent again as it is in the next slot when its exchange failed: it may have arrived, and the relay knows a block by
+   * its bytes. So an outage leaves no hole in the numbers and no block twice.
+   */
+  pending: PendingBlock | null;
+}
+
 export interface UplinkCounters {
   blocks: number;
   idleBlocks: number;
   failedSlots: number;
+  /** Slots that went by without an exchange: this host was busy, or stood still. */
+  missedSlots: number;
   receipts: number;
   receiptsRefused: number;
 }
 
 export class Uplink {
-  readonly counters: UplinkCounters = { blocks: 0, idleBlocks: 0, failedSlots: 0, receipts: 0, receiptsRefused: 0 };
+  readonly counters: UplinkCounters = {
+    blocks: 0,
+    idleBlocks: 0,
+    failedSlots: 0,
+    missedSlots: 0,
+    receipts: 0,
+    receiptsRefused: 0,
+  };
   /** When the relay took a block last, by the clock; undefined until it did. */
   answeredMs: number | undefined;
   readonly #options: UplinkOptions;
   readonly #renewal: Renewal;
-  /**
-   * Sent again as it is in the next slot when its exchange failed: it may have arrived, and the relay knows a block by
-   * its bytes. So an outage leaves no hole in the numbers and no block twice.
-   */
-  #pending: PendingBlock | null = null;
+  readonly #profile: Roster['profile'];
+  #lanes: Lane[] = [];
+  /** Why a block of the next slot could not be built. */
+  #obstacle: Problem | null = null;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#renewal = new Renewal(options.membership, () => options.recipients, options.onProblem);
+    this.#profile = options.directory.roster.profile;
+    this.#renewal = new Renewal(options.membership, options.onProblem);
   }
 
-  /** The next slot registers again: the credentials changed. */
+  /** Before the next slot it registers again: the credentials changed. */
   renewSoon(): void {
     this.#renewal.soon();
   }
 
   /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { intervalMs, clock } = this.#options;
-    for await (const _slot of slots(intervalMs, clock, signal)) {
-      this.#options.onSlot(await this.#slot());
+    const { grid, clock, onSlot } = this.#options;
+    for await (const { missed } of slots(grid, clock, signal, (number) => this.#prepare(number))) {
+      this.counters.missedSlots += missed;
+      onSlot(await this.#slot());
     }
   }
 
-  async #slot(): Promise<Problem | null> {
-    const { outbox, clock, sealer } = this.#options;
+  /** Builds what the slot sends: whatever depends on content happens here, before it opens. */
+  #prepare(number: number): void {
+    const { outbox, admission, clock, sealer } = this.#options;
+    this.#renewal.before(number);
     outbox.packExpired(clock.now());
+    admission.flush();
     try {
-      await this.#renewal.slot();
+      this.#provideLanes();
       const missing = sealer.missing();
       if (missing.length > 0)
         throw new Problem('no-recipient', `no key is known yet of receiver ${missing.join(', ')}`);
-      await this.#exchange();
-      outbox.settle();
-      await this.#options.logReceipts.look();
+      for (const lane of this.#lanes) {
+        if (lane.pending && !sealer.isCurrent(lane.pending.block)) this.#giveUp(lane);
+        lane.pending ??= this.#sealNext(lane.buffer);
+      }
+      this.#obstacle = null;
+    } catch (thrown) {
+      this.#obstacle = asProblem(thrown);
+    }
+  }
+
+  /** As many lanes as the roster of the moment says; another block or interval takes another process. */
+  #provideLanes(): void {
+    const { profile } = this.#options.directory.roster;
+    refuseOtherProfile(this.#profile, profile);
+    while (this.#lanes.length < profile.lanesUp) {
+      this.#lanes.push({ buffer: new Uint8Array(profile.blockSize), pending: null });
+    }
+    for (const lane of this.#lanes.splice(profile.lanesUp)) if (lane.pending) this.#giveUp(lane);
+  }
+
+  async #slot(): Promise<Problem | null> {
+    const ready = this.#lanes.filter(({ pending }) => pending);
+    const met = await Promise.all(ready.map((lane) => this.#guarded(() => this.#exchange(lane))));
+    const kept = await this.#guarded(async () => this.#options.outbox.settle());
+    void this.#options.logReceipts.look();
+    const problems = [this.#obstacle, ...met, kept].filter((each) => each !== null);
+    if (problems.length > 0) this.counters.failedSlots += 1;
+    for (const problem of problems) this.#options.onProblem(problem);
+    return problems[0] ?? null;
+  }
+
+  async #exchange(lane: Lane): Promise<void> {
+    const { relay, outbox, clock, ttlSeconds, logReceipts, engine } = this.#options;
+    const { batch, block } = lane.pending!;
+    const items = await relay.submit(block.bytes).catch((thrown: unknown) => {
+      if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#giveUp(lane);
+      throw thrown;
+    });
+    const refusal = itemOf(items, 'problem');
+    if (!refusal) {
+      lane.pending = null;
+      logReceipts.take(items, () => engine.sha256(block.bytes));
+      this.answeredMs = clock.now();
+      this.counters.blocks += 1;
+      if (batch.type === 'idle') this.counters.idleBlocks += 1;
+      const epoch = toHex(itemOf(items, 'epoch')?.epochId ?? new Uint8Array(0));
+      outbox.markAccepted(block.blockSeq, epoch, clock.now() + ttlSeconds * 1000 + GRACE_MS);
+    }
+    for (const item of items) if (item.type === 'receipt') this.#takeReceipt(item.bytes);
+    if (!refusal) return;
+    if (REFUSED_FOR_GOOD.includes(refusal.code)) this.#giveUp(lane);
+    throw new Problem(refusal.code, 'the relay did not take the block');
+  }
+
+  async #guarded(action: () => Promise<void>): Promise<Problem | null> {
+    try {
+      await action();
       return null;
     } catch (thrown) {
       const problem = asProblem(thrown);
-      this.#renewal.noteRefusal(problem);
-      this.counters.failedSlots += 1;
-      this.#options.onProblem(problem);
+      this.#renewal.noteFailure(problem);
       return problem;
     }
   }
 
-  async #exchange(): Promise<void> {
-    const { relay, outbox, sealer, clock, ttlSeconds, logReceipts, engine } = this.#options;
-    if (this.#pending && !sealer.isCurrent(this.#pending.block)) this.#giveUp(this.#pending.block);
-    this.#pending ??= this.#sealNext();
-    const { batch, block } = this.#pending;
-    const items = await relay.submit(block.bytes).catch((thrown: unknown) => {
-      if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#giveUp(block);
-      throw thrown;
-    });
-    this.#pending = null;
-    logReceipts.take(items, () => engine.sha256(block.bytes));
-    this.answeredMs = clock.now();
-    this.counters.blocks += 1;
-    if (batch.type === 'idle') this.counters.idleBlocks += 1;
-    const epoch = toHex(itemOf(items, 'epoch')?.epochId ?? new Uint8Array(0));
-    outbox.markAccepted(block.blockSeq, epoch, clock.now() + ttlSeconds * 1000 + GRACE_MS);
-    for (const item of items) if (item.type === 'receipt') this.#takeReceipt(item.bytes);
-  }
-
-  #sealNext(): PendingBlock {
-    const { admission, outbox, sealer } = this.#options;
-    admission.flush();
+  #sealNext(buffer: Uint8Array): PendingBlock {
+    const { outbox, sealer } = this.#options;
     const batch = outbox.nextBatch(sealer.room);
     const blockSeq = outbox.take(batch);
     try {
-      return { batch, block: sealer.seal(batch, blockSeq, outbox.nextSeq, () => this.#report()) };
+      return { batch, block: sealer.seal(buffer, batch, blockSeq, outbox.nextSeq, () => this.#report()) };
     } catch (thrown) {
       outbox.packAnew(blockSeq);
       throw thrown;
@@ -174,9 +232,9 @@ export class Uplink {
    * This block will never be taken: its records go into another one. Its number is not used again, since nothing but
    * the relay's word says that nobody has the block.
    */
-  #giveUp({ blockSeq }: OutgoingBlock): void {
-    this.#options.outbox.packAnew(blockSeq);
-    this.#pending = null;
+  #giveUp(lane: Lane): void {
+    this.#options.outbox.packAnew(lane.pending!.block.blockSeq);
+    lane.pending = null;
   }
 
   /** A receipt counts only when a receiver of this route signed it for this very stream and run. */

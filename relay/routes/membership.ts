@@ -1,0 +1,68 @@
+/**
+ * The one call beside the slots, over a connection of its own at fixed times: a device registers and says what it has
+ * of roster and keys, and gets what is new, the oldest first, as much as one control frame holds.
+ */
+import { canonicalBytes } from '../../protocol/canonical.ts';
+import {
+  CONTROL_BYTES,
+  type ControlItem,
+  fillControl,
+  itemOf,
+  MAX_ROSTER_PIECE_BYTES,
+  parseControl,
+} from '../../protocol/control.ts';
+import { digestOf } from '../../protocol/identity.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { peersOf } from '../../protocol/roster.ts';
+import { fromBase64Url, toHex } from '../../protocol/text.ts';
+import { bodyMs, type Conduit } from '../conduit.ts';
+import { readBody } from '../http/body.ts';
+import { OCTETS, sendControl } from '../http/octet-reply.ts';
+import { registered } from './registering.ts';
+import { type OpenExchange, requireType } from './route.ts';
+import { atFixedTime } from './uniform.ts';
+
+export async function membership(conduit: Conduit, exchange: OpenExchange): Promise<unknown> {
+  const epoch: ControlItem = { type: 'epoch', epochId: conduit.epoch };
+  const told = await atFixedTime(conduit, exchange, () => join(conduit, exchange));
+  return sendControl(exchange.reply, 200, fillControl([epoch, ...told]).fits);
+}
+
+async function join(conduit: Conduit, exchange: OpenExchange): Promise<readonly ControlItem[]> {
+  const { raw } = exchange.request;
+  let items: readonly ControlItem[] = [];
+  const { device } = await registered(conduit, exchange, async () => {
+    requireType(exchange.request, OCTETS);
+    items = parseControl(await readBody(raw, CONTROL_BYTES, bodyMs(conduit)));
+    const registration = itemOf(items, 'registration');
+    if (!registration) throw new Problem('control-invalid', 'the frame holds no registration');
+    return registration.bytes;
+  });
+  return [...rosterPiece(conduit, items), ...peers(conduit, device.name, items)];
+}
+
+/** The next piece of the roster in force, for a device that has an older one. */
+function rosterPiece({ roster }: Conduit, items: readonly ControlItem[]): ControlItem[] {
+  const has = itemOf(items, 'rosterHave');
+  const { bytes, current } = roster;
+  const { version } = current;
+  if (!has || has.version >= version) return [];
+  const offset = has.partVersion === version && has.partBytes < bytes.length ? has.partBytes : 0;
+  const piece = bytes.subarray(offset, offset + MAX_ROSTER_PIECE_BYTES);
+  return [{ type: 'rosterPiece', version, offset, total: bytes.length, bytes: piece }];
+}
+
+/** The keys of registered peers that the device did not say that it has. */
+function peers({ roster, registry }: Conduit, name: string, items: readonly ControlItem[]): ControlItem[] {
+  const had = new Set(
+    items.flatMap((item) => (item.type === 'peerHave' ? [toHex(item.digest) + toHex(item.keyId)] : [])),
+  );
+  return peersOf(roster.current, name).flatMap(({ did }): ControlItem[] => {
+    const registration = registry.withDid(did)?.registration;
+    if (!registration) return [];
+    const { identity, statement, statementDocument } = registration;
+    const digest = digestOf(did);
+    if (had.has(toHex(digest) + toHex(fromBase64Url(statement.keyId)))) return [];
+    return [{ type: 'peer', digest, bytes: canonicalBytes({ identity, keyStatement: statementDocument }) }];
+  });
+}
