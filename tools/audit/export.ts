@@ -44,7 +44,8 @@ async function pull(to: string, args: Arguments): Promise<ExportReport> {
   const client = openClient(nativeEngine, args);
   const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
   try {
-    await client.membership.renew();
+    const { device, grant } = client.enrolment;
+    await client.relay.register({ identity: device.identity, grant, keyStatement: device.keyStatement });
     return await runExport({
       engine: nativeEngine,
       log: new RelayLog(nativeEngine, client.relay),
