@@ -231,6 +231,10 @@ export const PROBLEMS = {
     mend: 'Start the sender again: it begins a new run and sends what its spool holds; never restore a spool from a backup.',
   },
   'file-not-sent': { status: 0, mend: 'Put the file in place again, whole and readable, to have it sent.' },
+  'evidence-invalid': {
+    status: 0,
+    mend: 'Make the evidence anew with ghostpipe-evidence run; what does not verify counts for nothing.',
+  },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;
 
