@@ -23,6 +23,7 @@ export const CALL_FORMS: Readonly<Record<Call, CallForm>> = {
   revoke: { method: 'POST', path: '/v2/revoke', allowed: 'anyone' },
   did: { method: 'GET', path: '/v2/did/did:paramant:x', allowed: 'device' },
   register: { method: 'POST', path: '/v2/did/register', allowed: 'anyone' },
+  membership: { method: 'POST', path: '/v2/membership', allowed: 'anyone' },
   health: { method: 'GET', path: '/health', allowed: 'anyone' },
   metrics: { method: 'GET', path: '/metrics', allowed: 'anyone' },
   openapi: { method: 'GET', path: '/openapi.json', allowed: 'anyone' },
