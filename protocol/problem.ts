@@ -143,6 +143,7 @@ export const PROBLEMS = {
   'media-type': { status: 415, mend: 'Use the content type that /openapi.json gives for this call.' },
   'method-not-allowed': { status: 405, mend: 'Use the method that /openapi.json gives for this call.' },
   'not-ready': { status: 503, mend: 'Wait until /health says ready, or mend the reason that it gives.' },
+  'audit-unavailable': { status: 503, mend: 'Wait for Retry-After; the audit log must reach its stick first.' },
   'key-revocation-required': { status: 409, mend: 'Use a revocation signed by the operator or by the device itself.' },
   'store-not-ram': {
     status: 0,

@@ -149,10 +149,15 @@ function recordRefusal(audit: Audit, zone: Zone, problem: Problem, did: string |
 
 function serve(app: FastifyInstance, route: Route, { zone, registry, audit, strangers }: ListenerOptions): void {
   const { method, url, schema } = route;
+  const tellsOfChanges = route.allowed !== 'anyone' || method !== 'GET';
   app.route({
     method,
     url,
     schema,
+    /** No answer leaves before what it tells of is as safe as the audit mode promises. */
+    async onSend(_request, reply) {
+      if (audit && tellsOfChanges && reply.statusCode < 400) reply.header('ghostpipe-audit', await audit.settled());
+    },
     async handler(request, reply) {
       const { authorization } = request.headers;
       if (route.allowed === 'anyone') {

@@ -20,6 +20,13 @@ export type SignerTask =
   | { readonly task: 'open'; readonly event: EpochEvent }
   | { readonly task: 'head'; readonly id: number; readonly request: HeadRequest }
   | { readonly task: 'receipt'; readonly id: number; readonly origin: string; readonly receipt: LogReceipt }
+  | {
+      readonly task: 'commit';
+      readonly id: number;
+      readonly origin: string;
+      readonly below: number;
+      readonly chain: Uint8Array;
+    }
   | { readonly task: 'end'; readonly origin: string };
 
 export type SignerAnswer<T> =
@@ -96,6 +103,10 @@ export class SignerThread implements Signer {
 
   receipt(origin: string, receipt: LogReceipt): Promise<Uint8Array> {
     return this.#ask((id) => ({ task: 'receipt', id, origin, receipt }));
+  }
+
+  commit(origin: string, below: number, chain: Uint8Array): Promise<Uint8Array> {
+    return this.#ask((id) => ({ task: 'commit', id, origin, below, chain }));
   }
 
   end(origin: string): void {

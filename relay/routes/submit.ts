@@ -93,6 +93,7 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
 async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {
   requireType(exchange.request, OCTETS);
   const { transferId, repeated } = await receive(conduit, exchange, from);
+  await conduit.audit.requireKept();
   const logged = await conduit.audit.receipts.forSender(transferId);
   return [{ type: 'accepted', transferId: fromHex(transferId, 16), repeated }, ...logged];
 }
