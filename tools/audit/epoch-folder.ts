@@ -44,6 +44,8 @@ export class EpochFolder {
   readonly path: string;
   /** Names that are no part of an export. */
   readonly strange: readonly Strange[];
+  /** True on a live stick while the epoch goes on: what fills no bundle yet is in a journal, which is not read here. */
+  readonly hasJournal: boolean;
   readonly #files = new Map<string, EpochFile>();
   /** Widths that are there, ascending, by level and index. */
   readonly #widths = new Map<string, number[]>();
@@ -54,12 +56,16 @@ export class EpochFolder {
     requireFolder(path);
     const strange: Strange[] = [];
     let names = 0;
+    let hasJournal = false;
     const look = (folder: string): void => {
       for (const entry of entriesOf(join(path, folder))) {
         names += 1;
         if (names > MAX_NAMES) throw new Problem('file-invalid', `${path} holds more than ${MAX_NAMES} names`);
         const below = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        if (folder === '' && OF_THE_EXPORT.has(entry.name)) continue;
+        if (folder === '' && OF_THE_EXPORT.has(entry.name)) {
+          hasJournal ||= entry.name === JOURNAL && entry.isDirectory();
+          continue;
+        }
         const file = parseEpochPath(below);
         if (entry.isDirectory() && isEpochSubfolder(below)) look(below);
         else if (entry.isFile() && file) this.#keep(below, file);
@@ -68,6 +74,7 @@ export class EpochFolder {
     };
     look('');
     this.strange = strange;
+    this.hasJournal = hasJournal;
     for (const widths of this.#widths.values()) widths.sort((a, b) => a - b);
   }
 
