@@ -10,7 +10,7 @@ import { nativeEngine } from '../protocol/engine/native.ts';
 import { RelayLog } from '../tools/audit/relay-log.ts';
 import { openEphemeralSite } from '../tools/ghostpipe/ephemeral-site.ts';
 import { TRIAL_DEVICES } from '../tools/ghostpipe/start.ts';
-import { DISPATCHER } from '../tools/ghostpipe/tool-process.ts';
+import { DISPATCHER } from '../tools/lib/tool-process.ts';
 import { judge, type PartResult, round } from './figures.ts';
 import { rssMiBOf } from './process-stat.ts';
 

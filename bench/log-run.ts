@@ -35,6 +35,8 @@ export type Task =
       readonly task: 'fill';
       readonly folder: string;
       readonly records: number;
+      /** Of these, so many first: memory is measured from there on, when all code was compiled. */
+      readonly warmUp: number;
       readonly heads: number;
       readonly proofs: number;
     }
@@ -47,7 +49,7 @@ export interface Filled {
   readonly recordsPerSecond: number;
   /** How late the latest head was published. */
   readonly headLateMs: number;
-  /** Growth of the resident memory of the process, of its heap, and of the files in memory. */
+  /** Growth from `warmUp` to `records` of the resident memory of the process, of its heap, and of the files in memory. */
   readonly rssMiB: number;
   readonly heapMiB: number;
   readonly filesMiB: number;
@@ -69,15 +71,15 @@ const result =
   task.task === 'append' ? timeAppend(task.folder, task.turns) : task.task === 'fill' ? await fill(task) : replay(task);
 process.stdout.write(`${JSON.stringify(result)}\n`);
 
-async function fill({ folder, records, heads, proofs }: Extract<Task, { task: 'fill' }>): Promise<Filled> {
+async function fill({ folder, records, warmUp, heads, proofs }: Extract<Task, { task: 'fill' }>): Promise<Filled> {
   const { epochs, sequencer, signer } = open(folder);
   const epoch = epochs.kept[0]!;
   while (epoch.heads.length === 0) await turn();
   const startMs = performance.now();
   const seconds = (): number => (performance.now() - startMs) / 1000;
-  const before = memory();
   const source = drafts();
-  let [count, headLateMs, secondsOfRecords, after] = [0, 0, 0, before];
+  let [count, headLateMs, secondsOfRecords] = [0, 0, 0];
+  let [before, after] = [memory(), memory()];
   for (let seen = 1; count < records || seen < heads; await turn()) {
     for (let i = 0; i < BATCH && count < MOST_RECORDS; i++, count++) sequencer.record(source.next().value);
     sequencer.tick();
@@ -85,6 +87,7 @@ async function fill({ folder, records, heads, proofs }: Extract<Task, { task: 'f
       headLateMs = Math.max(headLateMs, performance.now() - startMs - seen * HEAD_MS);
       seen = epoch.heads.length;
     }
+    if (count === warmUp) before = memory();
     if (secondsOfRecords === 0 && count >= records) {
       secondsOfRecords = seconds();
       after = memory();

@@ -87,7 +87,12 @@ const body = object(
     store: object({ slots: integer(1, MAX_SLOTS) }, { kind: oneOf(STORE_KINDS), path }),
     audit: object(
       {},
-      { mode: oneOf(['required', 'best-effort', 'none']), ramMiB: integer(1, 65_536), pruneQuorum: integer(1, 16) },
+      {
+        mode: oneOf(['required', 'best-effort', 'none']),
+        ramMiB: integer(1, 65_536),
+        pruneQuorum: integer(1, 16),
+        stick: object({ path }),
+      },
     ),
     limits: object(
       {},
@@ -125,11 +130,13 @@ export interface RelayConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly store: StoreConfig;
   readonly audit: {
-    readonly mode: 'best-effort' | 'none';
+    readonly mode: 'required' | 'best-effort' | 'none';
     /** What the log may take of memory, its journal included. */
     readonly ramMiB: number;
     /** How many archive servers must hold a record before it may leave memory. */
     readonly pruneQuorum: number;
+    /** An existing folder on a stick that keeps the log beyond a power cut; null for none. */
+    readonly stick: { readonly path: string } | null;
   };
   readonly limits: {
     readonly maxTtlSeconds: number;
@@ -170,7 +177,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
     site: written.site ?? null,
     listeners: written.listeners,
     store,
-    audit: auditOf(written.audit),
+    audit: auditOf(written),
     limits: {
       maxTtlSeconds: 86_400,
       leaseSeconds: 60,
@@ -189,15 +196,17 @@ export function parseRelayConfig(value: unknown): RelayConfig {
   return config;
 }
 
-function auditOf({ mode = 'best-effort', ramMiB = 256, pruneQuorum = 1 }: Partial<NonNullable<Written['audit']>> = {}) {
-  if (mode === 'required') {
-    throw new Problem(
-      'schema-invalid',
-      'mode: required needs a stick, which this version does not write',
-      'audit.mode',
-    );
+function auditOf({ audit = {}, seedFile }: Written): RelayConfig['audit'] {
+  const { mode = 'best-effort', ramMiB = 256, pruneQuorum = 1, stick = null } = audit;
+  if (mode === 'required' && !stick) {
+    throw new Problem('schema-invalid', 'mode: required needs a stick', 'audit.mode');
   }
-  return { mode, ramMiB, pruneQuorum };
+  if (mode === 'none' && stick) throw new Problem('schema-invalid', 'mode: none writes to no stick', 'audit.stick');
+  if (stick && seedFile === undefined) {
+    const fact = 'a stick needs a seedFile: without it each start has a new log key, to which the stick is foreign';
+    throw new Problem('schema-invalid', fact, 'audit.stick');
+  }
+  return { mode, ramMiB, pruneQuorum, stick };
 }
 
 function storeOf({ kind = 'slab', slots = 64, path }: Partial<NonNullable<Written['store']>> = {}): StoreConfig {

@@ -17,14 +17,8 @@ export const PROBLEMS = {
   'encoding-invalid': { status: 400, mend: 'Send the text exactly as the tool that made it printed it.' },
   'json-invalid': { status: 400, mend: 'Check the document with a JSON parser; it must be UTF-8 and within its size.' },
   'json-not-canonical': { status: 400, mend: 'Send the document byte for byte as it was signed (RFC 8785).' },
-  'schema-invalid': {
-    status: 400,
-    mend: 'Correct the named field; docs/formats.md lists the fields of each document.',
-  },
-  'signature-invalid': {
-    status: 403,
-    mend: 'Get the document again from who signed it; it was changed or signed by another key.',
-  },
+  'schema-invalid': { status: 400, mend: 'Correct the named field; docs/formats.md lists those of each document.' },
+  'signature-invalid': { status: 403, mend: 'Get the document again; it was changed, or signed by another key.' },
 
   // Block and envelope
   'block-size': { status: 413, mend: 'Send exactly one block of the size in the sector profile.' },
@@ -34,7 +28,7 @@ export const PROBLEMS = {
   'no-stanza': { status: 403, mend: 'The block is not for this device; check the route in the roster.' },
   'wrap-invalid': {
     status: 400,
-    mend: 'The block was damaged or sealed to another key; the sender will pack its records anew.',
+    mend: 'It was damaged, or is for another key; the sender will pack its records anew.',
   },
   'commit-mismatch': {
     status: 400,
@@ -128,10 +122,7 @@ export const PROBLEMS = {
     status: 503,
     mend: 'Wait for Retry-After; every slot of the relay holds a block that is not delivered yet.',
   },
-  'quota-exceeded': {
-    status: 503,
-    mend: 'Wait for Retry-After; this device, or its zone, holds as many as it may.',
-  },
+  'quota-exceeded': { status: 503, mend: 'Wait for Retry-After; this device, or its zone, holds as many as it may.' },
   'log-full': {
     status: 503,
     mend: 'Wait for Retry-After; the audit log takes so many records in a minute, by the quantum of the sector profile.',
@@ -152,6 +143,7 @@ export const PROBLEMS = {
   'media-type': { status: 415, mend: 'Use the content type that /openapi.json gives for this call.' },
   'method-not-allowed': { status: 405, mend: 'Use the method that /openapi.json gives for this call.' },
   'not-ready': { status: 503, mend: 'Wait until /health says ready, or mend the reason that it gives.' },
+  'audit-unavailable': { status: 503, mend: 'Wait for Retry-After; the audit log must reach its stick first.' },
   'key-revocation-required': { status: 409, mend: 'Use a revocation signed by the operator or by the device itself.' },
   'store-not-ram': {
     status: 0,
@@ -231,6 +223,10 @@ export const PROBLEMS = {
     mend: 'Start the sender again: it begins a new run and sends what its spool holds; never restore a spool from a backup.',
   },
   'file-not-sent': { status: 0, mend: 'Put the file in place again, whole and readable, to have it sent.' },
+  'evidence-invalid': {
+    status: 0,
+    mend: 'Make the evidence anew with ghostpipe-evidence run; what does not verify counts for nothing.',
+  },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;
 

@@ -16,10 +16,10 @@ const ANSWER = 0.1;
 const BUILD = 0.2;
 const LATE = 0.25;
 
-/** An exchange that was said nothing in for so many slots of a device makes it stale. */
+/** A sender of which nothing came for so many slots is stale. */
 export const STALE_SLOTS = 3;
 
-/** A registration, with what is new of roster and keys, is due in the slots whose number this divides. */
+/** A device registers anew, and learns what is new, before the slots whose number this divides. */
 export const MEMBERSHIP_SLOTS = 10;
 
 /** Most exchanges in one slot of one device. */

@@ -73,19 +73,16 @@ export function tileReader(hasher: Hasher, size: number, readTile: (tile: Tile) 
     const level = Math.floor(height / TILE_HEIGHT);
     const count = 2 ** (height % TILE_HEIGHT);
     const tile = tileOf(level, index * count, size);
-    const hashes = tileHashes(readTile(tile), tile.width);
-    const first = (index * count) % TILE_WIDTH;
-    return subtreeRoot(hasher, hashes.slice(first, first + count));
+    const bytes = readTile(tile);
+    requireWidth(bytes, tile.width);
+    return subtreeRoot(hasher, hashesIn(bytes, (index * count) % TILE_WIDTH, count));
   };
 }
 
 /** The hashes in the bytes of a tile (views, not copies); refuses `log-tile-invalid`. */
 export function tileHashes(bytes: Uint8Array, width: number): Uint8Array[] {
-  const expected = width * HASH_BYTES;
-  if (bytes.length !== expected) {
-    throw new Problem('log-tile-invalid', `a tile of ${width} hashes has ${expected} bytes, not ${bytes.length}`);
-  }
-  return Array.from({ length: width }, (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES));
+  requireWidth(bytes, width);
+  return hashesIn(bytes, 0, width);
 }
 
 /** The bundle of 1 to 256 entries of at most 65,535 bytes each; refuses `log-tile-invalid`. */
@@ -94,7 +91,15 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   if (entries.length < 1 || entries.length > TILE_WIDTH || longest > MAX_ENTRY_BYTES) {
     throw new Problem('log-tile-invalid', `${entries.length} entries of up to ${longest} bytes are no bundle`);
   }
-  return concat(...entries.flatMap((entry) => [Uint8Array.of(entry.length >> 8, entry.length & 255), entry]));
+  const bundle = new Uint8Array(entries.reduce((sum, { length }) => sum + 2 + length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    bundle[at] = entry.length >> 8;
+    bundle[at + 1] = entry.length & 255;
+    bundle.set(entry, at + 2);
+    at += 2 + entry.length;
+  }
+  return bundle;
 }
 
 /** The entries of a bundle (views, not copies) that must hold `width` of them; refuses `log-tile-invalid`. */
@@ -108,6 +113,18 @@ export function parseBundle(bytes: Uint8Array, width: number): Uint8Array[] {
 /** The tile of level 0 that belongs to the entries of a bundle. */
 export function tileOfEntries(hasher: Hasher, entries: readonly Uint8Array[]): Uint8Array {
   return concat(...entries.map((entry) => leafHash(hasher, entry)));
+}
+
+function requireWidth(bytes: Uint8Array, width: number): void {
+  const expected = width * HASH_BYTES;
+  if (bytes.length === expected) return;
+  throw new Problem('log-tile-invalid', `a tile of ${width} hashes has ${expected} bytes, not ${bytes.length}`);
+}
+
+function hashesIn(bytes: Uint8Array, first: number, count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) =>
+    bytes.subarray((first + i) * HASH_BYTES, (first + i + 1) * HASH_BYTES),
+  );
 }
 
 function* newTilesOf(level: Tile['level'], from: number, to: number): Generator<Tile> {

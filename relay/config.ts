@@ -91,6 +91,7 @@ function resolvePaths(config: RelayConfig, file: string): RelayConfig {
     ...config,
     seedFile: config.seedFile === null ? null : from(config.seedFile),
     store: config.store.kind === 'tmpfs' ? { ...config.store, path: from(config.store.path) } : config.store,
+    audit: { ...config.audit, stick: config.audit.stick && { path: from(config.audit.stick.path) } },
     site: config.site && { ...config.site, rosterFile: from(config.site.rosterFile) },
   };
 }

@@ -179,7 +179,7 @@ async function makeConduit(
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
-  const audit = openAudit(config, {
+  const audit = await openAudit(config, {
     engine,
     identity,
     version,

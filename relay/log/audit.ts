@@ -24,8 +24,10 @@ import { Presence } from './presence.ts';
 import { failedAuthentication, type Probe, probe, refusal } from './refusals.ts';
 import type { Sequencer } from './sequencer.ts';
 import type { Signer } from './signer.ts';
+import type { Stick } from './stick.ts';
 
 const LOOK_MS = 1000;
+const TICK_MS = 250;
 /** Below so much free memory the host is about to end processes; above twice as much it is well again. */
 const LOW_MEMORY_BYTES = 64 * 2 ** 20;
 /** Stands for all sources of strangers beyond those that are counted one by one. */
@@ -36,6 +38,8 @@ export interface AuditOptions {
   readonly sequencer: Sequencer;
   readonly signer: Signer;
   readonly epochs: Epochs;
+  /** Null when the log is kept in memory only. */
+  readonly stick: Stick | null;
   /** Name of the relay. */
   readonly name: string;
   /** How many cosigners must hold a record before it may leave memory. */
@@ -101,8 +105,25 @@ export class Audit {
     }
   }
 
-  /** Stands before a transfer is taken: refuses `log-full` when its record would be in no head within a minute. */
+  /** Waits until what was recorded so far is as safe as the mode promises, and says how safe that is, for an answer. */
+  async settled(): Promise<string> {
+    const kept = (await this.#options.stick?.settled()) ?? 'ram';
+    const { degradedSince } = this.#options.stick ?? {};
+    return kept === 'ram' && degradedSince ? `ram; degraded since ${degradedSince}` : kept;
+  }
+
+  /** Stands before a transfer is confirmed: waits, and refuses as `requireRoom`; the block is kept, and asking again helps. */
+  async requireKept(): Promise<void> {
+    await this.settled();
+    this.#requireStick();
+  }
+
+  /**
+   * Stands before a transfer is taken: refuses `audit-unavailable` while nothing new may be taken in, and `log-full` when
+   * its record would be in no head within a minute.
+   */
   requireRoom(): void {
+    this.#requireStick();
     if (this.#options.sequencer.hasRoom) return;
     throw new Problem('log-full', 'the audit log takes no more records before its next head');
   }
@@ -168,8 +189,9 @@ export class Audit {
 
   /** Time passes: heads and counts that are due. Called several times a second. */
   tick(): void {
-    const { sequencer, now } = this.#options;
+    const { sequencer, stick, now } = this.#options;
     sequencer.tick();
+    stick?.tick();
     this.#counts.tick();
     if (now() - this.#lookedMs < LOOK_MS) return;
     this.#lookedMs = now();
@@ -177,7 +199,7 @@ export class Audit {
   }
 
   get state(): LogState {
-    const { sequencer, epochs } = this.#options;
+    const { sequencer, epochs, stick } = this.#options;
     const kept = epochs.kept.filter(({ isPruned }) => !isPruned);
     return {
       mode: this.view.mode,
@@ -193,6 +215,9 @@ export class Audit {
       receiptsFailed: this.receipts.failed,
       receiptsLost: this.receipts.lost,
       isFull: !sequencer.hasRoom,
+      alarm: sequencer.alarm,
+      unarchived: stick?.unarchived ?? 0,
+      stick: stick && `${stick.state}, ${stick.freeMiB} MiB free`,
     };
   }
 
@@ -203,12 +228,19 @@ export class Audit {
   }
 
   async #end(): Promise<void> {
-    const { sequencer, signer, epochs } = this.#options;
+    const { sequencer, signer, epochs, stick } = this.#options;
+    const ticking = setInterval(() => stick?.tick(), TICK_MS); // nobody else does any more
     this.#counts.tell();
     this.did('shutdown', { reason: 'signal' });
     await sequencer.close();
+    await stick?.close();
+    clearInterval(ticking);
     await signer.close();
     epochs.close();
+  }
+
+  #requireStick(): void {
+    if (this.view.mode === 'required-degraded') throw new Problem('audit-unavailable', this.view.alarm!);
   }
 
   #accepted({ id: x, hash, sender, views, viewLimit }: Transfer): void {
@@ -234,10 +266,10 @@ export class Audit {
     }
   }
 
-  /** Records once each time that the journal falls behind, and that memory runs low. */
+  /** Records once each time that journal or stick falls behind, and that memory runs low. */
   #look(): void {
-    const { epochs, freeBytes } = this.#options;
-    const unarchived = epochs.newest?.unwritten ?? 0;
+    const { epochs, stick, freeBytes } = this.#options;
+    const unarchived = Math.max(epochs.newest?.unwritten ?? 0, stick?.alarm ? stick.unarchived : 0);
     const common = { res: 'failure', src: this.#self } as const;
     if (unarchived > 0 && !this.#isBehind) this.record({ act: 'log.behind', obj: { unarchived }, ...common });
     this.#isBehind = unarchived > 0;

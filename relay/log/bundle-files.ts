@@ -2,7 +2,7 @@
  * The full bundles of one epoch, in files in memory: of each the hashes of its entries and, until they are dropped, the
  * compressed entries. This is the only copy, so an epoch is not in memory twice.
  *
- *     audit-NUMBER-SEGMENT.bundles     64 bundles as frames, one after the other
+ *     audit-NUMBER-SEGMENT.bundles     16 bundles as frames, one after the other
  *
  * To drop entries a segment is written anew beside itself and takes its own name: a crash leaves one or the other.
  */
@@ -15,7 +15,7 @@ import type { WriteAt } from '../store/slot-file.ts';
 import { encodeFrame, FRAME_HEAD_BYTES, parseFrame } from './journal-frame.ts';
 
 /** Bundles in a file. */
-export const SEGMENT_BUNDLES = 64;
+export const SEGMENT_BUNDLES = 16;
 const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 /** Hashes, and 256 records as long as they can be, which do not get longer by more than this in the packing. */
 const MAX_FRAME_BYTES = FRAME_HEAD_BYTES + TILE_BYTES + TILE_WIDTH * 16_386 + 65_536;

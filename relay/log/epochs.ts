@@ -1,6 +1,7 @@
 /** The epochs that are kept, the open one last, and the bound on the memory that they take together. */
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { verifyEpoch } from '../../protocol/epoch.ts';
+import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { type WriteAt, writeAt } from '../store/slot-file.ts';
@@ -46,6 +47,8 @@ export class Epochs {
   readonly #options: EpochsOptions;
   readonly #kept: KeptEpoch[] = [];
   #lastJournal = 0;
+  /** What was found of an epoch that is not kept. */
+  #before: PreviousEpoch | null = null;
 
   /** Begins with the epochs of earlier processes, all of them closed. */
   constructor(options: EpochsOptions) {
@@ -63,6 +66,11 @@ export class Epochs {
 
   get kept(): readonly KeptEpoch[] {
     return this.#kept;
+  }
+
+  /** What the next epoch says of the one before. */
+  get previous(): PreviousEpoch {
+    return this.#before ?? this.newest?.asPrevious() ?? { source: 'none' };
   }
 
   get newest(): KeptEpoch | undefined {
@@ -101,7 +109,18 @@ export class Epochs {
     const added = new KeptEpoch({ hasher, ...opened, tree, journal, onJournalFault });
     added.append(opened.statement);
     this.#kept.push(added);
+    this.#before = null;
     return added;
+  }
+
+  /**
+   * Takes what a stick had, the oldest first: epochs that were before all those that are kept. `before` is said of the
+   * last one instead of what the newest says of itself: it may be damaged and not among them.
+   */
+  recall(epochs: readonly KeptEpoch[], before: PreviousEpoch | null): void {
+    const known = new Set(this.#kept.map(({ origin }) => origin));
+    this.#kept.unshift(...epochs.filter(({ origin }) => !known.has(origin)));
+    this.#before = before;
   }
 
   /** Drops what the limit asks for, in the order of prune.ts; gives what it dropped. */

@@ -25,12 +25,16 @@ export function feedXml(log: LogView): string {
     '<channel>',
     `<title>${escaped(`Signed tree heads of ${relay}`)}</title>`,
     `<link>urn:ghostpipe:audit:${escaped(encodeURIComponent(relay))}</link>`,
-    `<description>Every tree head of the audit log, as it was signed. Audit mode: ${log.mode}.</description>`,
+    `<description>Every tree head of the audit log, as it was signed. Audit mode: ${log.mode}.${escaped(alarmOf(log))}</description>`,
     ...feedHeads(log).map(item),
     '</channel>',
     '</rss>',
     '',
   ].join('\n');
+}
+
+function alarmOf({ alarm }: LogView): string {
+  return alarm ? ` Alarm: ${alarm}.` : '';
 }
 
 function item({ origin, size, seconds, checkpoint }: FeedHead): string {

@@ -26,6 +26,8 @@ export interface KeptEpochOptions {
   readonly journal: Pick<Journal, 'follow' | 'head' | 'remove' | 'close' | 'bytes' | 'size'> | null;
   /** Told when the journal cannot be written. */
   readonly onJournalFault: (code: string) => void;
+  /** Where it was found, if another process began it. */
+  readonly source?: 'tmpfs' | 'stick';
 }
 
 /** Who else has records: an auditor's server that signed for them, or the stick. */
@@ -48,6 +50,7 @@ export class KeptEpoch implements EpochView {
   /** Null once it was pruned. */
   #tree: EpochTree | null;
   #heads: readonly PublishedHead[] = [];
+  #signed: PublishedHead | null = null;
   #asked: Asked;
   #tail: Tail | null = null;
   /** How many records, from the first on, each of them has. */
@@ -85,6 +88,16 @@ export class KeptEpoch implements EpochView {
 
   get tail(): Tail | null {
     return this.#tail;
+  }
+
+  /** The newest head that was signed, published or not. */
+  get signed(): PublishedHead | null {
+    return this.#signed;
+  }
+
+  /** Null once it was pruned. */
+  get tree(): EpochTree | null {
+    return this.#tree;
   }
 
   get isPruned(): boolean {
@@ -134,9 +147,14 @@ export class KeptEpoch implements EpochView {
     return { origin: this.origin, proof, ...this.#asked };
   }
 
-  /** Takes a head that was signed. */
-  publish(head: PublishedHead): void {
+  /** Takes a head that was signed, to be published when all that it covers is as safe as the mode promises. */
+  take(head: PublishedHead): void {
+    this.#signed = head;
     this.#tellJournal((journal) => journal.head(head.checkpoint));
+  }
+
+  /** Publishes a head that was taken. */
+  publish(head: PublishedHead): void {
     this.#heads = this.#tree ? withHead(this.#heads, head) : [head];
   }
 
@@ -158,15 +176,15 @@ export class KeptEpoch implements EpochView {
   }
 
   /** What the next epoch says of this one, which is closed. */
-  asPrevious(): PreviousEpoch {
-    const signed = this.#heads.at(-1);
+  asPrevious(): Exclude<PreviousEpoch, { source: 'none' }> {
+    const signed = this.#signed;
     return {
       origin: this.origin,
       lastSignedSize: signed?.size ?? 0,
       lastSignedRoot: toBase64Url(signed?.root ?? this.#options.hasher.sha256()),
       tailSize: this.#tail!.size,
       tailRoot: toBase64Url(this.#tail!.root),
-      source: 'tmpfs',
+      source: this.#options.source ?? 'tmpfs',
     };
   }
 
@@ -225,7 +243,7 @@ export class KeptEpoch implements EpochView {
   requireWhole(): void {
     const { hasher } = this.#options;
     const { size } = this.#tree!;
-    const head = this.#heads.at(-1) ?? { size: 0, root: hasher.sha256() };
+    const head = this.#signed ?? { size: 0, root: hasher.sha256() };
     if (size > 0 && head.size <= size) {
       const read = this.#tree!.reader(size);
       const isStatement = equalBytes(read(0, 0), leafHash(hasher, this.statement));

@@ -25,6 +25,12 @@ export interface LogState {
   readonly receiptsLost: number;
   /** Whether a new transfer is refused, since its record would wait for too long. */
   readonly isFull: boolean;
+  /** What is wrong with the stick; null when nothing is, or there is none. */
+  readonly alarm: string | null;
+  /** Records that are on no stick although there should be one. */
+  readonly unarchived: number;
+  /** State of the stick and its room, in words; null without one. */
+  readonly stick: string | null;
 }
 
 /** A head that is older than this shows. */
@@ -33,8 +39,9 @@ const MIB = 2 ** 20;
 
 /** What an operator should mend. */
 export function logNotices(state: LogState): string[] {
-  const { headAgeMs, unwritten, isFilling, faults, receiptsLost, isFull } = state;
+  const { mode, alarm, headAgeMs, unwritten, isFilling, faults, receiptsLost, isFull } = state;
   const notices: [boolean, string][] = [
+    [alarm !== null && mode === 'best-effort', `audit log: ${alarm}`],
     [headAgeMs > LATE_MS, `the audit log has had no new head for ${Math.floor(headAgeMs / 1000)} s`],
     [faults > 0, `the audit log failed its own check ${faults} times: a new epoch followed each`],
     [receiptsLost > 0, `${receiptsLost} log receipts were never signed`],
@@ -53,10 +60,12 @@ export function logFacts({
   epochs,
   bytes,
   limitBytes,
+  stick,
 }: LogState): { name: string; value: string }[] {
   const signed = head ? `${head.size} records, signed ${new Date(head.seconds * 1000).toISOString()}` : 'none yet';
   const used = `${(bytes / MIB).toFixed(1)} of ${limitBytes / MIB} MiB`;
   return [
+    ...(stick === null ? [] : [{ name: 'Audit stick', value: stick }]),
     { name: 'Audit log', value: `mode ${mode}, time not vouched for` },
     { name: 'Newest head', value: signed },
     { name: 'Audit log holds', value: `${records} records in ${epochs} epochs, ${used}` },

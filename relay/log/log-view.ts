@@ -46,6 +46,8 @@ export interface EpochView {
 
 export interface LogView {
   readonly mode: AuditMode;
+  /** What is wrong with the place that keeps the log; null, or missing, when nothing is. */
+  readonly alarm?: string | null;
   /** Epochs that are still kept, the open one last. */
   readonly epochs: readonly EpochView[];
 }

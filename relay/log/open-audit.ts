@@ -11,8 +11,10 @@ import type { Version } from '../version.ts';
 import { Audit } from './audit.ts';
 import { bootReason } from './boot-reason.ts';
 import { Epochs } from './epochs.ts';
+import { openStick } from './open-stick.ts';
 import { Sequencer } from './sequencer.ts';
 import { SignerThread, type SignerThreadOptions } from './signer-thread.ts';
+import { folderDisk } from './stick-disk.ts';
 
 const MIB = 2 ** 20;
 
@@ -31,9 +33,9 @@ export interface OpenAuditOptions extends SignerThreadOptions {
 }
 
 /** Opens the log. Nobody else may use the store's folder. */
-export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit {
+export async function openAudit(config: RelayConfig, options: OpenAuditOptions): Promise<Audit> {
   const { engine, identity, version, quantum, now, startedMs, freeBytes, log } = options;
-  const { mode, ramMiB, pruneQuorum } = config.audit;
+  const { mode, ramMiB, pruneQuorum, stick: onStick } = config.audit;
   const { name, store, licenceKey } = config;
   const onFault = (fact: string): void => log.warn({ fact }, 'audit');
   const folder = store.kind === 'tmpfs' && mode !== 'none' ? store.path : null;
@@ -47,7 +49,14 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
     onFinding: onFault,
     onReplay: (progress) => log.info(progress, 'audit journal'),
   });
-  const before = epochs.newest?.asPrevious();
+  const wall = () => Date.now();
+  const { logPin } = identity;
+  const shared = { engine, epochs, signer, name, now, wall };
+  const disk = onStick && folderDisk(onStick.path);
+  const opened =
+    disk && (await openStick({ ...shared, disk, isRequired: mode === 'required', logPin, onFinding: onFault }));
+  const stick = opened?.stick ?? null;
+  const before = epochs.previous;
   const salt = engine.random(32);
   const salted = (bytes: Uint8Array): string => toBase64Url(engine.sha256(salt, bytes));
   const loaded = { hash: salted(canonicalBytes({ ...config, licenceKey: null })), version: 0 };
@@ -58,12 +67,11 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
     machineSeconds: uptime(),
   });
   const opening = { boot, config: loaded, software: version.version };
-  const wall = () => Date.now();
-  const timing = { now, startedMs, wall, quantum };
-  const sequencer = new Sequencer({ engine, signer, epochs, mode, name, opening, onFault, ...timing });
-  const audit = new Audit({ engine, sequencer, signer, epochs, name, pruneQuorum, now, freeBytes, onFault });
+  const timing = { startedMs, quantum, ...(stick && { archive: stick }) };
+  const sequencer = new Sequencer({ ...shared, mode, opening, onFault, ...timing });
+  const audit = new Audit({ ...shared, sequencer, stick, pruneQuorum, freeBytes, onFault });
   audit.did('boot', { reason: boot });
-  if (before && before.source !== 'none') {
+  if (before.source !== 'none') {
     audit.did('import.prev', { origin: before.origin, root: before.tailRoot, size: before.tailSize });
   }
   audit.did('config.loaded', loaded);
@@ -74,5 +82,9 @@ export function openAudit(config: RelayConfig, options: OpenAuditOptions): Audit
       res: 'success',
       src: { id: config.site!.operatorKeyHash, k: 'operator' },
     });
+  const src = { id: name, k: 'relay' } as const;
+  for (const obj of opened?.lost ?? []) audit.record({ act: 'log.lost', obj, res: 'failure', src });
+  if (stick) await stick.begin((draft) => void audit.record(draft));
+  else audit.record({ act: 'log.mode', obj: { mode }, res: 'success', src });
   return audit;
 }

@@ -5,6 +5,8 @@ import { encodeBundle, parseBundle, TILE_WIDTH } from '../../protocol/tile.ts';
 
 /** Higher levels take longer and save nothing: what is left is random. */
 const LEVEL = 1;
+/** What most unpacked bundles need, in one piece. */
+const CHUNK_BYTES = 131_072;
 /** Of an unpacked bundle: 256 entries of the longest length and their lengths. */
 const MAX_BYTES = TILE_WIDTH * (65_535 + 2);
 
@@ -18,7 +20,7 @@ export function packBundle(entries: readonly Uint8Array[]): Uint8Array {
 export function unpackBundle(packed: Uint8Array): Uint8Array[] {
   let plain: Uint8Array;
   try {
-    plain = zstdDecompressSync(packed, { maxOutputLength: MAX_BYTES });
+    plain = zstdDecompressSync(packed, { maxOutputLength: MAX_BYTES, chunkSize: CHUNK_BYTES });
   } catch {
     throw new Problem('log-tile-invalid', `${packed.length} bytes are no compressed bundle`);
   }

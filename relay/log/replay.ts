@@ -46,7 +46,8 @@ export function replayEpoch(options: ReplayOptions): KeptEpoch | null {
   const epoch = new KeptEpoch({ hasher: engine, origin, statement, keys, tree, journal, onJournalFault() {} });
   if (checkpoint) {
     const { head, seconds } = verifyCheckpoint(engine, checkpoint, origin, keys);
-    epoch.publish({ ...head, seconds, checkpoint });
+    epoch.take({ ...head, seconds, checkpoint });
+    epoch.publish(epoch.signed!);
   }
   epoch.requireWhole();
   epoch.close();
@@ -54,7 +55,7 @@ export function replayEpoch(options: ReplayOptions): KeptEpoch | null {
 }
 
 /** The transfer that a record is about. */
-function transferIn(record: Uint8Array): string | undefined {
+export function transferIn(record: Uint8Array): string | undefined {
   const text = Buffer.from(record.buffer, record.byteOffset, record.length).toString('latin1');
   return TRANSFER.exec(text)?.[1];
 }

@@ -4,22 +4,22 @@
  * is verified before anybody sees it; when it is wrong, or does not come, nothing more of that epoch is signed, and a new
  * epoch with new keys follows, whose statement covers what was not signed.
  */
-import type { Engine } from '../../protocol/engine/engine.ts';
 import type { EpochEvent } from '../../protocol/epoch.ts';
-import type { EpochOpening } from '../../protocol/epoch-opening.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
 import { encodeLogRecord, LOG_NONCE_BYTES, type LogEvent } from '../../protocol/log-record.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { toBase64Url, toHex } from '../../protocol/text.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { Draft, Recorded } from './draft.ts';
-import type { Epochs } from './epochs.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
 import { LogTime } from './log-time.ts';
 import type { EpochView, LogView, PublishedHead } from './log-view.ts';
 import { hasRoom, nextHeadSize } from './quantum.ts';
+import type { SequencerOptions } from './sequencer-options.ts';
 import { signedHead } from './signed-head.ts';
-import type { HeadRequest, Signer } from './signer.ts';
+import type { HeadRequest } from './signer.ts';
+
+export type { SequencerOptions };
 
 /** From head to head. */
 export const HEAD_MS = 30_000;
@@ -28,30 +28,7 @@ const MAX_AGE_MS = 7 * 86_400_000;
 
 type CloseReason = Extract<LogEvent, { act: 'log.epoch.close' }>['obj']['reason'];
 
-export interface SequencerOptions {
-  readonly engine: Engine;
-  readonly signer: Signer;
-  readonly epochs: Epochs;
-  readonly mode: AuditMode;
-  /** Name of the relay. */
-  readonly name: string;
-  readonly opening: Pick<EpochOpening, 'boot' | 'config' | 'software'>;
-  /** Leaves from head to head (quantum.ts); asked anew for each. */
-  readonly quantum: () => number;
-  /** Monotonic milliseconds, and when the process began by them. */
-  readonly now: () => number;
-  readonly startedMs: number;
-  /** POSIX milliseconds. */
-  readonly wall: () => number;
-  /** Told of what an operator must know. */
-  readonly onFault: (fact: string) => void;
-  readonly headMs?: number;
-  readonly maxLeaves?: number;
-  readonly maxAgeMs?: number;
-}
-
 export class Sequencer implements LogView {
-  readonly mode: AuditMode;
   readonly #options: SequencerOptions;
   readonly #headMs: number;
   #time: LogTime;
@@ -71,9 +48,8 @@ export class Sequencer implements LogView {
 
   /** Opens an epoch after the newest that is kept, and asks for its first head. */
   constructor(options: SequencerOptions) {
-    const { mode, now, headMs = HEAD_MS } = options;
+    const { now, headMs = HEAD_MS } = options;
     this.#options = options;
-    this.mode = mode;
     this.#headMs = headMs;
     this.#time = this.#newTime();
     this.#epoch = this.#open();
@@ -81,6 +57,14 @@ export class Sequencer implements LogView {
     this.#nextHeadMs = now() + headMs;
     this.#bound();
     this.#askHead(this.#epoch);
+  }
+
+  get mode(): AuditMode {
+    return this.#options.archive?.mode ?? this.#options.mode;
+  }
+
+  get alarm(): string | null {
+    return this.#options.archive?.alarm ?? null;
   }
 
   get epochs(): readonly EpochView[] {
@@ -162,6 +146,7 @@ export class Sequencer implements LogView {
     try {
       const entry = encodeLogRecord(event);
       const leaf = this.#epoch.append(entry, transferId);
+      this.#options.archive?.wake();
       return { origin: this.#epoch.origin, index, leaf, entry, timeMs };
     } catch (thrown) {
       if (asProblem(thrown).code !== 'log-tile-invalid' || this.#closed) throw thrown;
@@ -184,7 +169,7 @@ export class Sequencer implements LogView {
   #open(): KeptEpoch {
     const { engine, signer, epochs, name, opening } = this.#options;
     const origin = `${name}/audit/${toHex(engine.random(16))}`;
-    const prev = epochs.newest?.asPrevious() ?? ({ source: 'none' } as const);
+    const prev = epochs.previous;
     const event: EpochEvent = { ...this.#common(this.#time.ms), src: this.#self, obj: { ...opening, origin, prev } };
     return epochs.add({ origin, ...signer.open(event) });
   }
@@ -254,9 +239,14 @@ export class Sequencer implements LogView {
     this.#signing = Promise.all([this.#signing, signed]).then(() => {});
   }
 
-  #publish(epoch: KeptEpoch, head: PublishedHead): void {
+  /** Publishes a head once all that it covers, and itself, is where the mode promises it to be. */
+  async #publish(epoch: KeptEpoch, head: PublishedHead): Promise<void> {
+    const { archive, now } = this.#options;
+    epoch.take(head);
+    this.#newestHeadMs = now();
+    archive?.wake();
+    await archive?.settled();
     epoch.publish(head);
-    this.#newestHeadMs = this.#options.now();
   }
 
   /** A head is not signed: another epoch follows, at most one each 30 seconds. */

@@ -20,6 +20,13 @@ export type SignerTask =
   | { readonly task: 'open'; readonly event: EpochEvent }
   | { readonly task: 'head'; readonly id: number; readonly request: HeadRequest }
   | { readonly task: 'receipt'; readonly id: number; readonly origin: string; readonly receipt: LogReceipt }
+  | {
+      readonly task: 'commit';
+      readonly id: number;
+      readonly origin: string;
+      readonly below: number;
+      readonly chain: Uint8Array;
+    }
   | { readonly task: 'end'; readonly origin: string };
 
 export type SignerAnswer<T> =
@@ -63,6 +70,7 @@ export class SignerThread implements Signer {
   #silence: NodeJS.Timeout | null = null;
   /** Whether nothing was heard for half of the time. */
   #isWarned = false;
+  #isClosing = false;
 
   /** Starts the thread. `logSeed`, 32 bytes, is handed over: it is empty afterwards. */
   constructor(logSeed: Uint8Array, options: SignerThreadOptions) {
@@ -97,6 +105,10 @@ export class SignerThread implements Signer {
     return this.#ask((id) => ({ task: 'receipt', id, origin, receipt }));
   }
 
+  commit(origin: string, below: number, chain: Uint8Array): Promise<Uint8Array> {
+    return this.#ask((id) => ({ task: 'commit', id, origin, below, chain }));
+  }
+
   end(origin: string): void {
     this.#post({ task: 'end', origin });
   }
@@ -109,6 +121,8 @@ export class SignerThread implements Signer {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#thread.worker.ref(); // the process does not end before it
     await this.#thread.worker.terminate();
     this.#thread.atOnce.close();
   }
@@ -162,7 +176,7 @@ export class SignerThread implements Signer {
     this.#isWarned = false;
     if (this.#waiting.size > 0) this.#silence?.refresh();
     else {
-      this.#thread.worker.unref();
+      if (!this.#isClosing) this.#thread.worker.unref();
       clearInterval(this.#silence ?? undefined);
       this.#silence = null;
     }

@@ -25,6 +25,8 @@ async function done(task: SignerTask): Promise<void> {
       return parentPort!.postMessage(await answer(task.id, () => signer.head(task.request)));
     case 'receipt':
       return parentPort!.postMessage(await answer(task.id, () => signer.receipt(task.origin, task.receipt)));
+    case 'commit':
+      return parentPort!.postMessage(await answer(task.id, () => signer.commit(task.origin, task.below, task.chain)));
     case 'end':
       signer.end(task.origin);
   }

@@ -7,6 +7,7 @@
 import { type LogKeys, type LogSigners, signCheckpoint } from '../../protocol/checkpoint.ts';
 import { type Engine, SEED_BYTES, type SingleKey } from '../../protocol/engine/engine.ts';
 import { type EpochEvent, signEpoch } from '../../protocol/epoch.ts';
+import { signCommit } from '../../protocol/journal-segment.ts';
 import { type LogReceipt, signLogReceipt } from '../../protocol/log-receipt.ts';
 import { verifyConsistency } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -35,6 +36,8 @@ export interface Signer {
   head(request: HeadRequest): Promise<Uint8Array>;
   /** A log receipt by the epoch's key; refuses `log-epoch-invalid` when the epoch is not open here. */
   receipt(origin: string, receipt: LogReceipt): Promise<Uint8Array>;
+  /** Both signatures of a commit in the epoch's journal on the stick; refuses as `receipt`. */
+  commit(origin: string, below: number, chain: Uint8Array): Promise<Uint8Array>;
   /** Forgets the keys of an epoch, after what was asked before. */
   end(origin: string): void;
   /** Why it answers no more; null while it does. */
@@ -99,6 +102,10 @@ export class LogSigner implements Signer {
 
   async receipt(origin: string, receipt: LogReceipt): Promise<Uint8Array> {
     return signLogReceipt(this.#engine, this.#epoch(origin).signers['ml-dsa-44'], receipt);
+  }
+
+  async commit(origin: string, below: number, chain: Uint8Array): Promise<Uint8Array> {
+    return signCommit(this.#engine, this.#epoch(origin).signers, below, chain);
   }
 
   end(origin: string): void {

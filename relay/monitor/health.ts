@@ -1,4 +1,5 @@
 /** The relay's word on itself: ready or not, and what an operator should know. */
+import type { AuditMode } from '../../protocol/log-action.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Conduit } from '../conduit.ts';
 import { logNotices } from '../log/log-state.ts';
@@ -18,6 +19,8 @@ export interface Health {
   readonly blockBytes?: number;
   readonly slots?: Readonly<Record<'free' | 'used' | 'burning', number>>;
   readonly registeredDevices?: number;
+  /** What the audit log promises now. */
+  readonly auditMode?: AuditMode;
 }
 
 /** `conduit` is null while no site is configured. */
@@ -31,9 +34,11 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
     const reasons = ['no site is configured: give a configuration file with the section "site"'];
     return { status: 'not-ready', reasons, notices: [], ...base };
   }
+  const { mode, alarm } = conduit.audit.view;
+  const isClosed = mode === 'required-degraded';
   return {
-    status: 'ready',
-    reasons: [],
+    status: isClosed ? 'not-ready' : 'ready',
+    reasons: isClosed ? [`audit log: ${alarm}`] : [],
     notices: noticesOf(conduit),
     ...base,
     epoch: toHex(conduit.epoch),
@@ -41,6 +46,7 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
     blockBytes: conduit.store.blockBytes,
     slots: conduit.store.count(),
     registeredDevices: conduit.registry.size,
+    auditMode: mode,
   };
 }
 

@@ -28,6 +28,11 @@ const LEVELS: readonly Figure[] = [
     of: ({ unwritten }) => unwritten,
   },
   {
+    name: 'ghostpipe_log_unarchived_records',
+    help: 'Records of the audit log that are not on its stick.',
+    of: ({ unarchived }) => unarchived,
+  },
+  {
     name: 'ghostpipe_log_full',
     help: '1 when transfers are refused, since their records would wait for too long, else 0.',
     of: ({ isFull }) => Number(isFull),
@@ -69,6 +74,17 @@ export function addLogMetrics(registers: Registry<OpenMetricsContentType>[], sta
       },
     });
   }
+  new Gauge({
+    name: 'ghostpipe_log_mode',
+    help: 'Always 1: what the audit log promises now.',
+    labelNames: ['mode'],
+    registers,
+    collect() {
+      this.reset();
+      const mode = state()?.mode;
+      if (mode) this.set({ mode }, 1);
+    },
+  });
   for (const event of EVENTS) {
     const { name, help } = event;
     new Counter({

@@ -55,17 +55,21 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
 async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
   const uniform = isUniform(exchange);
   if (uniform) conduit.attendance.heard(exchange.member().device.did);
-  const heard: { session?: Session } = {};
+  const held: { lease?: Lease | undefined } = {};
   const act = async (): Promise<ControlItem[]> => {
     const items = await receiveControl(conduit, exchange);
     const session = itemOf(items, 'session');
     if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
-    heard.session = session;
     const said = settle(conduit, exchange.member(), items);
-    return [...said, ...proofs(conduit, exchange.member(), session, said)];
+    const proved = proofs(conduit, exchange.member(), session, said);
+    held.lease = leaseFor(conduit, exchange.member(), session);
+    return [...said, ...proved];
   };
-  const said = await (uniform ? atFixedTime(conduit, exchange, act) : act());
-  const lease = heard.session && leaseFor(conduit, exchange.member(), heard.session);
+  const said = await (uniform ? atFixedTime(conduit, exchange, act) : act()).catch((thrown) => {
+    held.lease?.release();
+    throw thrown;
+  });
+  const { lease } = held;
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
   const logged = lease ? conduit.audit.receipts.forReader(lease.transferId, exchange.member().device.did) : [];
   const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
@@ -76,7 +80,7 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   });
 }
 
-/** Proofs of log receipts of before, made before it is known whether a block waits. */
+/** Proofs of log receipts of before: as many beside a cover as beside a block. */
 function proofs(conduit: Conduit, { device }: Member, session: Session, said: readonly ControlItem[]): ControlItem[] {
   const owed = conduit.audit.receipts.proofs.reader;
   owed.claimed(device.did, toHex(session.sessionId));

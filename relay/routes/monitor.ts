@@ -93,6 +93,7 @@ const HEALTH = {
   blockBytes: { type: 'integer' },
   slots: { type: 'object' },
   registeredDevices: { type: 'integer' },
+  auditMode: TEXT,
 };
 
 const DEVICE = {

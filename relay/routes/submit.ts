@@ -96,6 +96,7 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
 async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {
   requireType(exchange.request, OCTETS);
   const { transferId, repeated } = await receive(conduit, exchange, from);
+  await conduit.audit.requireKept();
   const { receipts } = conduit.audit;
   if (repeated) receipts.proofs.sender.again(from.did);
   const logged = await receipts.forSender(transferId);

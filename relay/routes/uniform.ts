@@ -40,6 +40,7 @@ export async function atFixedTime(
     endedMs = performance.now();
   });
   const items = await act().catch((thrown) => refusal(conduit, exchange, asProblem(thrown)));
+  await conduit.audit.settled(); // before the fixed time, not behind it: how long a stick takes does not show
   const { intervalMs } = conduit.roster.current.profile;
   await sleep(Math.max(0, Math.ceil(endedMs + answerMs(intervalMs) - performance.now())));
   if (exchange.reply.raw.destroyed) throw new Problem('body-incomplete', 'the caller left before its answer');

@@ -89,6 +89,7 @@ const FIRES: Readonly<Record<string, Series>> = {
   GhostpipeLogMemory: { [`ghostpipe_log_bytes{${RELAY}}`]: always(220_000_000) },
   GhostpipeLogFull: { [`ghostpipe_log_full{${RELAY}}`]: always(1) },
   GhostpipeMemoryGrowing: { [`process_resident_memory_bytes{${RELAY}}`]: `500000000+500000x${LONG}` },
+  GhostpipeLogUnarchived: { [`ghostpipe_log_unarchived_records{${RELAY}}`]: always(3) },
   GhostpipeEventLoopSlow: { [`ghostpipe_event_loop_delay_seconds{${RELAY}}`]: always(3) },
 };
 

@@ -8,7 +8,7 @@ import { nativeEngine } from '../../protocol/engine/native.ts';
 import { checkExport } from '../../tools/audit/export-check.ts';
 import { type DemoResult, runDemo } from '../../tools/ghostpipe/demo-run.ts';
 import type { Scene } from '../../tools/ghostpipe/demo-view.ts';
-import { searchMemory } from '../../tools/ghostpipe/memory-search.ts';
+import { searchMemory } from '../../tools/lib/memory-search.ts';
 
 import { changeFile } from '../fixtures/audit-export.ts';
 import { buildChecker } from '../fixtures/checker.ts';

@@ -78,6 +78,7 @@ t.test('a link names the tool', async (t) => {
     'paramant-receiver',
     'ghostpipe-relay',
     'ghostpipe-provision',
+    'ghostpipe-evidence',
     'ghostpipe-audit',
   ]) {
     t.same(JSON.parse((await run(project, name, ['a', 'b c'])).stdout).argv, [name, 'a', 'b c']);

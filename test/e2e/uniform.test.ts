@@ -82,13 +82,13 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
     const from = up.exchanges.length;
     await play();
     await until('exchanges', () => up.exchanges.length >= from + 3);
-    const shapes = up.shapes(from);
+    const shapes = up.shapes(up.lanes(BLOCK), from);
     for (const shape of shapes) lane.add(shape);
     t.ok(shapes.length > 0, `${name}: ${shapes.join(', ')}`);
   }
   const slots = Math.ceil((performance.now() - beganMs) / INTERVAL_MS) + 1;
   t.equal(lane.size, 1, `one shape up: ${[...lane].join(', ')}`);
-  t.equal(down.shapes().length, 1, `one shape down: ${down.shapes().join(', ')}`);
+  t.equal(down.shapes(down.lanes(BLOCK)).length, 1, `one shape down: ${down.shapes(down.lanes(BLOCK)).join(', ')}`);
   const [asked] = up.exchanges.filter(({ request }) => request.bytes > BLOCK);
   const [claimed] = down.exchanges.filter(({ answer }) => answer.bytes > BLOCK);
   t.ok(asked!.answer.bytes - CONTROL_BYTES < 300 && claimed!.request.bytes - CONTROL_BYTES < 400, 'and little else');
@@ -101,18 +101,10 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   );
   t.ok(soonest >= answerMs(INTERVAL_MS) - 1, `the soonest answer came after ${soonest} ms`);
 
-  const lanes = (tap: WireTap) =>
-    new Set(
-      tap.exchanges
-        .filter(({ request, answer }) => {
-          return request.bytes > BLOCK || answer.bytes > BLOCK;
-        })
-        .map(({ connection }) => connection),
-    );
-  t.equal(lanes(up).size, 1, 'one connection for all submits');
-  t.equal(lanes(down).size, 2 * LANES, 'one for the claims of each lane, of two receivers');
+  t.equal(up.lanes(BLOCK).size, 1, 'one connection for all submits');
+  t.equal(down.lanes(BLOCK).size, 2 * LANES, 'one for the claims of each lane, of two receivers');
   for (const tap of [up, down]) {
-    const aside = tap.exchanges.filter(({ connection }) => !lanes(tap).has(connection));
+    const aside = tap.exchanges.filter(({ connection }) => !tap.lanes(BLOCK).has(connection));
     t.ok(aside.length >= 2);
     t.equal(
       new Set(aside.map(({ connection }) => connection)).size,

@@ -137,8 +137,9 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
       for (const answer of [...fromOt, ...fromIt]) t.same(answer, fromOt[0], 'one answer for all of them');
       t.match(fromOt[0], { status: 404, body: /not-available/ });
       t.equal(refusals() - before, fromOt.length + fromIt.length, 'all of them were counted');
-      const own = await plant.ask('ot', addressesIn('ot')[4], [{ path: '/v2/roster', headers: plc }]);
-      t.match(own, [{ status: 200 }], 'in its own zone the device is served');
+      const call = { method: 'POST', path: '/v2/inbound', headers: plc };
+      const own = await plant.ask('ot', addressesIn('ot')[4], [call]);
+      t.match(own, [{ status: 415 }], 'in its own zone the device is known, and lacks a block');
       const [firmware] = JSON.parse(plant.plan('--json')).conduits.filter(
         ({ name }: { name: string }) => name === 'firmware',
       );

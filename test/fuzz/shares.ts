@@ -52,6 +52,7 @@ export const SHARES: Readonly<Record<string, number>> = {
   'log-receipt': 100,
   'log-receipt-signed': 10,
   'epoch-signed': 10,
+  'journal-segment': 20,
   'checkpoint-signed': 10,
   'tlog-proof-signed': 10,
   http: 4,

@@ -13,6 +13,7 @@
 /** @type {readonly Suite[]} */
 export const SUITES = [
   { name: 'check', what: 'types', command: ['tsc', '-p', '.'] },
+  { name: 'check-page', what: 'types of what a browser runs', command: ['tsc', '-p', 'tools/audit/viewer/browser'] },
   { name: 'lint', what: 'style', command: ['biome', 'ci', '--colors=off', '--error-on-warnings', '.'] },
   { name: 'unit', what: 'each file by itself, in memory', folder: 'test/unit', jobs: 2, measured: true },
   { name: 'property', what: 'rules that hold for any input', folder: 'test/property', jobs: 2 },

@@ -114,7 +114,7 @@ t.test('refused, named, and nothing of it taken', async (t) => {
     ['a fork of a closed epoch', 'log-forked', (_, make) => make({ records: [40, 300], record: change(0) })],
     ['two epochs with one predecessor', 'log-forked', (first, make) => twin(first, make, previousOf(first.epochs[0]!))],
     [
-      'a predecessor that was signed less far',
+      'a predecessor that ended earlier than it was signed',
       'log-rolled-back',
       (first, make) => twin(first, make, signedLessFar(first.epochs[1]!)),
     ],
@@ -190,7 +190,13 @@ t.test('refused, named, and nothing of it taken', async (t) => {
 /** What a relay would say that forgot its newest head. */
 function signedLessFar(epoch: MadeEpoch): PreviousEpoch {
   const [{ size, root }] = epoch.heads as [MadeHead];
-  return { ...previousOf(epoch), lastSignedSize: size, lastSignedRoot: toBase64Url(root) } as PreviousEpoch;
+  return {
+    ...previousOf(epoch),
+    lastSignedSize: size,
+    lastSignedRoot: toBase64Url(root),
+    tailSize: size,
+    tailRoot: toBase64Url(root),
+  } as PreviousEpoch;
 }
 
 /** An epoch of the same relay that begins with `prev`, beside the first epoch of `first`. */

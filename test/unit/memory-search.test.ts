@@ -2,9 +2,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { searchMemory, searchRegion } from '../../tools/ghostpipe/memory-search.ts';
-import { keyNeedles, NeedleIndex, textNeedles } from '../../tools/ghostpipe/needles.ts';
-import { type Memory, parseMaps } from '../../tools/ghostpipe/process-memory.ts';
+import { searchMemory, searchRegion } from '../../tools/lib/memory-search.ts';
+import { keyNeedles, NeedleIndex, textNeedles } from '../../tools/lib/needles.ts';
+import { type Memory, parseMaps } from '../../tools/lib/process-memory.ts';
 
 /** A process that keeps what it reads on its input, each line turned from base64 into bytes, and answers "held". */
 const HOLDER = `

@@ -8,7 +8,6 @@ import {
   parseRelayConfig,
 } from '../../protocol/config.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { refuses } from '../fixtures/protocol.ts';
 
 const health = { zone: 'management', address: '127.0.0.1', port: 9100, tls: 'off', calls: ['health'] };
 
@@ -25,7 +24,7 @@ function refusedAt(value: unknown): string {
 t.test('only listeners must be written; the rest has defaults', async (t) => {
   t.same(parseRelayConfig({ listeners: [DEFAULT_LISTENER] }), {
     mode: 'iot',
-    audit: { mode: 'best-effort', ramMiB: 256 },
+    audit: { mode: 'best-effort', ramMiB: 256, pruneQuorum: 1, stick: null },
     name: 'relay',
     seedFile: null,
     licenceKey: null,
@@ -116,6 +115,13 @@ t.test('calls that name devices are served in the management zone only', async (
   );
 });
 
-t.test('an audit mode that needs a stick is refused', async (t) => {
-  refuses(t, 'schema-invalid', () => parseRelayConfig({ listeners: [DEFAULT_LISTENER], audit: { mode: 'required' } }));
+t.test('an audit mode and its stick belong together', async (t) => {
+  const place = (audit: object, seedFile?: string) =>
+    refusedAt({ listeners: [DEFAULT_LISTENER], audit, ...(seedFile && { seedFile }) });
+  const stick = { path: '/mnt/stick/ghostpipe' };
+  t.equal(place({ mode: 'required' }, 'seed'), 'audit.mode');
+  t.equal(place({ mode: 'none', stick }, 'seed'), 'audit.stick');
+  t.equal(place({ mode: 'required', stick }), 'audit.stick', 'each start would have another log key');
+  t.equal(place({ mode: 'best-effort', stick: {} }, 'seed'), 'audit.stick');
+  for (const mode of ['required', 'best-effort']) t.equal(place({ mode, stick }, 'seed'), 'accepted');
 });

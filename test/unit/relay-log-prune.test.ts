@@ -13,8 +13,10 @@ import type { Sequencer } from '../../relay/log/sequencer.ts';
 import { writeAt } from '../../relay/store/slot-file.ts';
 import { adopted, recordsOf, startAudit } from '../fixtures/audit.ts';
 
+t.setTimeout(120_000);
+
 /** Records in a whole file of bundles. */
-const FILE = 64 * 256;
+const FILE = 16 * 256;
 /** Records of an epoch that has some more. */
 const EPOCH = FILE + 1024;
 
@@ -105,11 +107,11 @@ for (const hasJournal of [true, false]) {
 
 t.test('each drop is a record, and the log stays within its limit', async (t) => {
   const folder = t.testdir();
-  const limitBytes = 4 * 2 ** 20;
+  const limitBytes = 2 * 2 ** 20;
   const { sequencer, epochs, pass } = startAudit({ folder, limitBytes });
   let peak = 0;
-  for (let i = 0; i < 20; i++) {
-    fill(sequencer, FILE / 4);
+  for (let i = 0; i < 12; i++) {
+    fill(sequencer, FILE);
     await pass(1000);
     const files = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
     peak = Math.max(peak, epochs.bytes, files);
@@ -129,10 +131,10 @@ t.test('each drop is a record, and the log stays within its limit', async (t) =>
 });
 
 t.test('a mode that requires the records drops none that nobody else has', async (t) => {
-  const { sequencer, epochs, pass } = startAudit({ limitBytes: 2 ** 20, mode: 'required' });
+  const { sequencer, epochs, pass } = startAudit({ limitBytes: 2 ** 19, mode: 'required' });
   fill(sequencer, 2 * FILE);
   await pass(30_000);
-  t.ok(epochs.bytes > 2 ** 20);
+  t.ok(epochs.bytes > 2 ** 19);
   t.ok(epochs.isAlarming);
   t.equal(
     epochs.kept.some(({ isPruned, droppedBelow }) => isPruned || droppedBelow > 0),
@@ -171,7 +173,7 @@ t.test('memory that the system does not give back is told, and costs no record',
   let failing = false;
   const audit = startAudit({
     folder,
-    limitBytes: 3 * 2 ** 20,
+    limitBytes: 2 ** 20,
     write(fd, bytes, position) {
       if (failing && position === 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
       writeAt(fd, bytes, position);
@@ -179,7 +181,7 @@ t.test('memory that the system does not give back is told, and costs no record',
   });
   fill(audit.sequencer, FILE);
   failing = true;
-  fill(audit.sequencer, FILE);
+  fill(audit.sequencer, 2 * FILE);
   t.ok(audit.findings.some((fact) => fact === 'records of the audit log cannot be dropped (ENOSPC)'));
   failing = false;
   fill(audit.sequencer, FILE);

@@ -40,6 +40,9 @@ const LEVELS: Levels = {
     receiptsFailed: 3,
     receiptsLost: 2,
     isFull: true,
+    alarm: null,
+    unarchived: 5,
+    stick: null,
   },
 };
 const PLC: DeviceStatus = {
@@ -85,6 +88,8 @@ t.test('levels and counters', async (t) => {
     'ghostpipe_log_bytes 400000',
     'ghostpipe_log_limit_bytes 1000000',
     'ghostpipe_log_unwritten_records 4',
+    'ghostpipe_log_unarchived_records 5',
+    'ghostpipe_log_mode{mode="best-effort"} 1',
     'ghostpipe_log_full 1',
     'ghostpipe_log_faults_total 1',
     'ghostpipe_log_receipts_failed_total 3',

@@ -11,7 +11,7 @@ import { noteKeyId } from '../../protocol/note-key.ts';
 import { toHex } from '../../protocol/text.ts';
 import { isComplete } from './archive-intake.ts';
 import type { CosignerKey } from './cosigner-key.ts';
-import type { EpochFolder } from './epoch-folder.ts';
+import type { EpochFiles } from './epoch-files.ts';
 import type { EpochFile } from './layout.ts';
 
 /** A file of the inbox. */
@@ -28,7 +28,7 @@ export interface CosignatureFile {
  */
 export function cosignNewest(
   engine: Engine,
-  folder: EpochFolder,
+  folder: EpochFiles,
   { name, key }: CosignerKey,
   seconds: number,
 ): CosignatureFile | null {

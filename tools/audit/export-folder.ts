@@ -2,22 +2,25 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
+import { readPlainFile } from '../lib/files.ts';
 import { EpochFolder, entriesOf, requireFolder } from './epoch-folder.ts';
-import { EARLIER, EPOCH_ID, EPOCHS } from './layout.ts';
+import type { EpochPlace, ExportSource } from './export-source.ts';
+import { EARLIER, EPOCH_ID, EPOCHS, MAX_EPOCHS } from './layout.ts';
 
-/** Most epochs of one export. */
-export const MAX_EPOCHS = 65_536;
+/** The export in a folder. Refuses as `findEpochs`. */
+export function exportFolder(path: string): ExportSource {
+  return { places: findEpochs(path), read: (file, limit) => readPlainFile(join(path, file), limit) };
+}
 
-/** An epoch's place: its path below the export, empty for the root, and a way to look into it. */
-export interface EpochPlace {
-  readonly at: string;
+/** The place of an epoch in a folder. */
+export interface FolderPlace extends EpochPlace {
   open(): EpochFolder;
 }
 
 /** The epochs below `path`, by their places. Refuses `file-invalid` for what is no folder, `log-missing` for one without an epoch. */
-export function findEpochs(path: string): EpochPlace[] {
+export function findEpochs(path: string): FolderPlace[] {
   requireFolder(path);
-  const places: EpochPlace[] = [];
+  const places: FolderPlace[] = [];
   const add = (at: string): void => void places.push({ at, open: () => new EpochFolder(join(path, at)) });
   if (isThere(join(path, 'checkpoint')) || isThere(join(path, 'epoch'))) add('');
   for (const parent of [EARLIER, EPOCHS]) {

@@ -20,6 +20,7 @@ import { EARLIER, EPOCHS, MANIFEST } from './layout.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
 import { syncFiles, writeManifest } from './manifest-writer.ts';
 import type { RelayLog } from './relay-log.ts';
+import { writeViewer } from './viewer-file.ts';
 
 /** Most epochs that one export follows back. */
 const MAX_EPOCHS = 4096;
@@ -61,6 +62,10 @@ export async function runExport(options: ExportRunOptions): Promise<ExportReport
     const against = before ? { against: to } : {};
     const report = checkExport({ engine, folder: fresh, logPin, ...against, noManifest: true, onProgress: onVerified });
     if (!report.ok) return report;
+    writeViewer(
+      fresh,
+      report.epochs.map(({ at }) => at),
+    );
     writeManifest(fresh, report.epochs, wall());
     syncFiles(fresh);
     rmSync(old, { recursive: true, force: true });

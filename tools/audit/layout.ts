@@ -19,11 +19,20 @@ import { parseTilePath, type Tile, tilePath } from '../../protocol/tile.ts';
 
 export const MANIFEST = 'manifest.json';
 export const VIEWER = 'index.html';
+/** Most epochs of one export. */
+export const MAX_EPOCHS = 65_536;
 /** Folder of the older epochs of an export. */
 export const EARLIER = 'earlier';
 /** Folder of the epochs of a live stick, and of its journal. */
 export const EPOCHS = 'epochs';
 export const JOURNAL = 'journal';
+/** Folder of cosignatures on their way to the relay. */
+export const INBOX = 'inbox';
+
+/** Names in one folder of an epoch's tree, all together: a week of heads and four million records have 60,000. */
+export const MAX_NAMES = 262_144;
+/** What the root of an export has beside the files of its newest epoch. */
+export const OF_THE_EXPORT: ReadonlySet<string> = new Set([MANIFEST, VIEWER, EARLIER, EPOCHS, JOURNAL]);
 
 /** A file in the folder of an epoch. */
 export type EpochFile =

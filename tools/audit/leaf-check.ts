@@ -2,7 +2,7 @@
  * Checks every leaf of an epoch from the data: each record parsed and hashed, each tile compared, and the root at every
  * size that anybody signed or named. Reads the folder once from front to back, a bundle at a time.
  */
-import { equalBytes } from '../../protocol/bytes.ts';
+import { concat, equalBytes } from '../../protocol/bytes.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { GrowingTree } from '../../protocol/growing-tree.ts';
 import { type LogEvent, parseLogRecord } from '../../protocol/log-record.ts';
@@ -149,8 +149,8 @@ class LeafCheck {
     const { engine } = this.#options;
     const { folder, heads } = this.#epoch;
     const at = (tile: Tile): Uint8Array => {
-      if (tile.level === 0 && tile.index === index) return Buffer.concat(leaves.slice(0, tile.width));
-      return Buffer.concat(readHashes(folder, tile));
+      if (tile.level === 0 && tile.index === index) return concat(...leaves.slice(0, tile.width));
+      return concat(...readHashes(folder, tile));
     };
     try {
       if (leaves.length === TILE_WIDTH) {

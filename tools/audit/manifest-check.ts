@@ -1,10 +1,9 @@
 /** Holds an export against its manifest: files that are gone, files that nothing else vouches for, and what it says of epochs. */
-import { hash } from 'node:crypto';
-import { join } from 'node:path';
+import type { Hasher } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toBase64Url } from '../../protocol/text.ts';
-import { readPlainFile } from '../lib/files.ts';
-import { MAX_BUNDLE_BYTES } from './epoch-folder.ts';
+import { MAX_BUNDLE_BYTES } from './epoch-files.ts';
+import type { ExportSource } from './export-source.ts';
 import type { Findings } from './findings.ts';
 import { MANIFEST, VIEWER } from './layout.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
@@ -14,9 +13,14 @@ import { pathIn } from './signed-epoch.ts';
 /** The viewer carries a part of the export. */
 const MAX_VIEWER_BYTES: number = 2 ** 26;
 
-/** Checks the manifest of the export in `folder`, if it has one. */
-export function checkManifest(folder: string, epochs: readonly CheckedEpoch[], findings: Findings): void {
-  const bytes = findings.attempt(MANIFEST, () => readPlainFile(join(folder, MANIFEST), MAX_MANIFEST_BYTES));
+/** Checks the manifest of an export, if it has one. */
+export function checkManifest(
+  hasher: Hasher,
+  { read }: ExportSource,
+  epochs: readonly CheckedEpoch[],
+  findings: Findings,
+): void {
+  const bytes = findings.attempt(MANIFEST, () => read(MANIFEST, MAX_MANIFEST_BYTES));
   if (!bytes) {
     findings.note(`there is no ${MANIFEST}: files that were lost can be told by what the checkpoints need only`);
     return;
@@ -30,9 +34,9 @@ export function checkManifest(folder: string, epochs: readonly CheckedEpoch[], f
     // What is in a tile was held against the checkpoints.
     if (findings.isFailed(file) || (known.has(file) && /(^|\/)tile\//.test(file))) continue;
     findings.attempt(file, () => {
-      const content = readPlainFile(join(folder, file), file === VIEWER ? MAX_VIEWER_BYTES : MAX_BUNDLE_BYTES);
+      const content = read(file, file === VIEWER ? MAX_VIEWER_BYTES : MAX_BUNDLE_BYTES);
       if (!content) throw new Problem('log-missing', `${MANIFEST} lists it, and it is not there`);
-      const found = hash('sha256', content, 'base64url');
+      const found = toBase64Url(hasher.sha256(content));
       if (found !== expected) {
         throw new Problem('log-export-invalid', `its SHA-256 is ${found}, ${MANIFEST} says ${expected}`);
       }

@@ -5,7 +5,7 @@
 import { canonicalBytes, parseCanonical } from '../../protocol/canonical.ts';
 import { check, integer, list, type Of, object, record, text } from '../../protocol/shape.ts';
 import { bytesText, idText, nameText, originText, timeMs, version1 } from '../../protocol/shapes.ts';
-import { MAX_EPOCHS } from './export-folder.ts';
+import { MAX_EPOCHS } from './layout.ts';
 
 /** Room for a million files. */
 export const MAX_MANIFEST_BYTES: number = 2 ** 27;

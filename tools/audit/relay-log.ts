@@ -8,7 +8,7 @@ import { originText } from '../../protocol/shapes.ts';
 import { toHex } from '../../protocol/text.ts';
 import { parseBundle, type Tile, tilePath } from '../../protocol/tile.ts';
 import type { RelayClient } from '../lib/relay-client.ts';
-import { MAX_BUNDLE_BYTES, MAX_PROOF_BYTES } from './epoch-folder.ts';
+import { MAX_BUNDLE_BYTES, MAX_PROOF_BYTES } from './epoch-files.ts';
 
 /** Heads of the feed: the newest twenty and one an hour of a week; room for more. */
 const MAX_HEADS = 4096;

@@ -8,8 +8,8 @@ import { parseVerifierKey } from '../../protocol/note-key.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { toBase64 } from '../../protocol/text.ts';
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts';
-import type { EpochFolder } from './epoch-folder.ts';
-import type { EpochPlace } from './export-folder.ts';
+import type { EpochFiles } from './epoch-files.ts';
+import type { EpochPlace } from './export-source.ts';
 import type { Findings } from './findings.ts';
 import { EARLIER, EPOCHS, type EpochFile, epochIdOf, epochPath } from './layout.ts';
 
@@ -26,7 +26,7 @@ export interface SignedHead {
 
 export interface SignedEpoch {
   readonly place: EpochPlace;
-  readonly folder: EpochFolder;
+  readonly folder: EpochFiles;
   readonly origin: string;
   /** 32 hexadecimal digits. */
   readonly id: string;
@@ -68,7 +68,7 @@ export function openSignedEpoch(
   return { ...epoch, heads, headsFound: folder.headSizes.length };
 }
 
-function tellStrange(place: EpochPlace, folder: EpochFolder, findings: Findings): void {
+function tellStrange(place: EpochPlace, folder: EpochFiles, findings: Findings): void {
   for (const { path, isTrick } of folder.strange) {
     const file = pathIn(place, path);
     if (isTrick)
@@ -77,7 +77,7 @@ function tellStrange(place: EpochPlace, folder: EpochFolder, findings: Findings)
   }
 }
 
-function openStatement(engine: Engine, place: EpochPlace, folder: EpochFolder, logPin: string) {
+function openStatement(engine: Engine, place: EpochPlace, folder: EpochFiles, logPin: string) {
   const bytes = folder.read({ kind: 'statement' });
   if (!bytes) throw new Problem('log-missing', 'the epoch statement is not there: nobody can check a head without it');
   const proof = parseTlogProof(bytes);
@@ -97,7 +97,7 @@ function openStatement(engine: Engine, place: EpochPlace, folder: EpochFolder, l
 function checkVerifierKeys(
   engine: Engine,
   place: EpochPlace,
-  folder: EpochFolder,
+  folder: EpochFiles,
   origin: string,
   keys: LogKeys,
   findings: Findings,
@@ -105,8 +105,8 @@ function checkVerifierKeys(
   findings.attempt(pathIn(place, { kind: 'verifier-keys' }), () => {
     const bytes = folder.read({ kind: 'verifier-keys' });
     if (!bytes) throw new Problem('log-missing', 'the verifier keys are not there');
-    const lines = Buffer.from(bytes)
-      .toString('latin1')
+    const lines = new TextDecoder()
+      .decode(bytes)
       .split('\n')
       .filter((line) => line !== '');
     const found = lines.map((line) => parseVerifierKey(engine, line));
@@ -121,7 +121,7 @@ function checkVerifierKeys(
 function checkHeads(
   engine: Engine,
   place: EpochPlace,
-  folder: EpochFolder,
+  folder: EpochFiles,
   origin: string,
   keys: LogKeys,
   findings: Findings,

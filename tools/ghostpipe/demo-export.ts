@@ -7,8 +7,8 @@ import { nativeEngine } from '../../protocol/engine/native.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { ExportReport } from '../audit/export-check.ts';
 import { RelayLog } from '../audit/relay-log.ts';
+import { ToolProcess } from '../lib/tool-process.ts';
 import type { EphemeralSite } from './ephemeral-site.ts';
-import { ToolProcess } from './tool-process.ts';
 
 /** A head comes every 30 s. */
 const HEAD_PATIENCE_MS = 40_000;

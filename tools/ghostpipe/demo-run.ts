@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { fromHex } from '../../protocol/text.ts';
+import { ToolProcess } from '../lib/tool-process.ts';
 import { type DemoExport, exportRun } from './demo-export.ts';
 import type { Scene } from './demo-view.ts';
 import { deviceSeeds } from './device-seeds.ts';
@@ -12,7 +13,6 @@ import { machineSources } from './machine-counters.ts';
 import { Readings } from './readings.ts';
 import { askRelay, NO_NUMBERS, type RelayNumbers } from './relay-watch.ts';
 import { TRIAL_DEVICES } from './start.ts';
-import { ToolProcess } from './tool-process.ts';
 
 const SENDER_SCRIPT = fileURLToPath(new URL('./demo-sender.ts', import.meta.url));
 const READING_MS = 1000;

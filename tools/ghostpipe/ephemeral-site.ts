@@ -13,11 +13,11 @@ import { join } from 'node:path';
 import { parseJson } from '../../protocol/canonical.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { RelayClient } from '../lib/relay-client.ts';
+import { ToolProcess } from '../lib/tool-process.ts';
 import { type DeviceRequest, enrolDevice } from '../provision/device.ts';
 import { createSite, type NewSite } from '../provision/new-site.ts';
 import { publishRoster } from '../provision/publish.ts';
 import type { SiteFolder, SiteUrls } from '../provision/site-folder.ts';
-import { ToolProcess } from './tool-process.ts';
 
 /** Port 0: the system chooses, and the relay says which. */
 const ANY_PORT: SiteUrls = { ot: 'https://127.0.0.1:0', it: 'https://127.0.0.1:0', management: 'https://127.0.0.1:0' };

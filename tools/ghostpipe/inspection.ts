@@ -5,8 +5,8 @@
  * search must find the canary in the sender, or it proves nothing.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { searchMemory } from './memory-search.ts';
-import { keyNeedles, type Needle, textNeedles } from './needles.ts';
+import { searchMemory } from '../lib/memory-search.ts';
+import { keyNeedles, type Needle, textNeedles } from '../lib/needles.ts';
 
 const WAIT_STEP_MS = 200;
 

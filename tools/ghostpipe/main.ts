@@ -64,6 +64,12 @@ export const TOOLS: readonly Tool[] = [
     summary: "export the relay's audit log, verify it, and look into it",
     load: () => import('../audit/main.ts'),
   },
+  {
+    name: 'evidence',
+    link: 'ghostpipe-evidence',
+    summary: 'look at a relay, and say which requirement of IEC 62443 is met, how, and what is open',
+    load: () => import('../evidence/main.ts'),
+  },
 ];
 
 /** Runs the tool that the first word names, with the words after it; gives the exit code. */

@@ -1,4 +1,5 @@
 /** A relay's status as the tool reads it, and as a person reads it in a terminal. */
+import { AUDIT_MODES } from '../../protocol/log-action.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { MAX_DEVICES } from '../../protocol/roster.ts';
 import { check, flag, integer, list, type Of, object, oneOf, type Shape, text } from '../../protocol/shape.ts';
@@ -40,6 +41,7 @@ const siteStatus = object(
     blockBytes: count,
     slots: object({ free: count, used: count, burning: count }),
     registeredDevices: count,
+    auditMode: oneOf(AUDIT_MODES),
   },
 );
 export type SiteStatus = Of<typeof siteStatus>;

@@ -7,7 +7,7 @@ import { type ControlItem, itemOf } from '../../protocol/control.ts';
 import { fillControl } from '../../protocol/control-room.ts';
 import { didOf, digestOf } from '../../protocol/identity.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
-import { ROSTER } from '../../protocol/roster.ts';
+import { peersOf, ROSTER } from '../../protocol/roster.ts';
 import type { Device, Enrolment } from './device.ts';
 import type { Directory } from './directory.ts';
 import type { RelayClient } from './relay-client.ts';
@@ -43,6 +43,12 @@ export class Membership {
 
   get device(): Device {
     return this.#enrolment.device;
+  }
+
+  /** Whether the key of every peer is known: until then this device has not quite started. */
+  get isComplete(): boolean {
+    const { name } = this.device;
+    return this.#directory.peersOf(name).length === peersOf(this.#directory.roster, name).length;
   }
 
   /** How often the relay has said what is new. */

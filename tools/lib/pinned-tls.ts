@@ -6,6 +6,7 @@
  * no names; the pin is compared in `secureConnect`, and the socket is destroyed before a byte of HTTP on a mismatch.
  * No proxy, no redirect and no session resumption ever stands between.
  */
+import type { X509Certificate } from 'node:crypto';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
@@ -39,9 +40,14 @@ export function pinnedAgent(peer: PinnedPeer, maxSockets: number, patienceMs = C
 
 /**
  * A connected and pinned socket, TLS 1.3 with X25519MLKEM768 and an ML-DSA-65 certificate. Refuses `pin-mismatch`,
- * `tls-group` and `relay-unreachable`, that also when it takes longer than `patienceMs`.
+ * `tls-group` and `relay-unreachable`, that also when it takes longer than `patienceMs`. `look` is shown the certificate,
+ * which the socket forgets soon after the handshake.
  */
-export function connectPinned(peer: PinnedPeer, patienceMs = CONNECT_TIMEOUT_MS): Promise<TLSSocket> {
+export function connectPinned(
+  peer: PinnedPeer,
+  patienceMs = CONNECT_TIMEOUT_MS,
+  look: (certificate: X509Certificate) => void = () => {},
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({
       host: peer.host,
@@ -63,12 +69,14 @@ export function connectPinned(peer: PinnedPeer, patienceMs = CONNECT_TIMEOUT_MS)
     const timer = setTimeout(onTimeout, patienceMs); // not of the socket: that one begins anew with each byte
     socket.on('error', onError);
     socket.once('secureConnect', () => {
-      const actual = pinOf(socket.getPeerX509Certificate()!.publicKey.export({ format: 'der', type: 'spki' }));
+      const certificate = socket.getPeerX509Certificate()!;
+      const actual = pinOf(certificate.publicKey.export({ format: 'der', type: 'spki' }));
       if (!peer.pins.includes(actual)) {
         return refuse(new Problem('pin-mismatch', `the peer's key is ${actual}, expected ${peer.pins.join(' or ')}`));
       }
       clearTimeout(timer);
       socket.off('error', onError);
+      look(certificate);
       resolve(socket);
     });
   });

@@ -63,7 +63,10 @@ export class RelayClient {
   readonly #maxSockets: number;
   readonly #uniformMs: number | undefined;
   #peer: PinnedPeer;
+  /** The connections of lanes, and of everything when the client does not keep the uniform exchange. */
   #agent: https.Agent;
+  /** The one of all other calls; none of them may come between those of a lane. */
+  #other: https.Agent;
   /** Connections of exchanges beside the slots. */
   readonly #aside = new Set<https.Agent>();
   #apiKey: string | undefined;
@@ -74,6 +77,7 @@ export class RelayClient {
     this.#maxSockets = options.maxSockets ?? (options.uniformMs === undefined ? 2 : MAX_LANES);
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
+    this.#other = this.#besideLanes();
     this.#apiKey = options.apiKey;
   }
 
@@ -82,6 +86,7 @@ export class RelayClient {
     this.close();
     this.#peer = peerOf(options.url, options.pins);
     this.#agent = pinnedAgent(this.#peer, this.#maxSockets, this.#idleTimeoutMs);
+    this.#other = this.#besideLanes();
     this.#apiKey = options.apiKey;
   }
 
@@ -205,11 +210,15 @@ export class RelayClient {
   }
 
   close(): void {
-    for (const agent of [this.#agent, ...this.#aside]) agent.destroy();
+    for (const agent of [this.#agent, this.#other, ...this.#aside]) agent.destroy();
   }
 
   async #post(path: string, body: Uint8Array, type: string): Promise<Json> {
     return parseAnswer(await this.#exchange({ method: 'POST', path, body, type, limit: JSON_LIMIT }));
+  }
+
+  #besideLanes(): https.Agent {
+    return this.#uniformMs === undefined ? this.#agent : pinnedAgent(this.#peer, 1, this.#idleTimeoutMs);
   }
 
   async #json(method: Request['method'], path: string, body?: object): Promise<Json> {
@@ -223,7 +232,7 @@ export class RelayClient {
     return new Promise((resolve, reject) => {
       const call = https.request(
         {
-          agent: request.agent ?? this.#agent,
+          agent: request.agent ?? (request.inSlot ? this.#agent : this.#other),
           host: this.#peer.host,
           port: this.#peer.port,
           method: request.method,

@@ -51,6 +51,7 @@ const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
   it: ['claim', 'membership'],
   management: [
     'register',
+    'membership',
     'did',
     'roster',
     'roster-publish',

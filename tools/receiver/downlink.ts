@@ -62,6 +62,8 @@ export class Downlink {
   #judging: Promise<void> = Promise.resolve();
   /** Of this start, or since a claim or its block failed: the relay then gives again at once what it had leased. */
   #sessionId: Uint8Array;
+  /** Blocks that were put off wait for their turn to be looked at again. */
+  #looksAgain = false;
   #isEnding = false;
   #obstacle: Problem | null = null;
 
@@ -104,10 +106,10 @@ export class Downlink {
 
   /** Decides what each lane will say. */
   #prepare(number: number): void {
-    const { directory, intake } = this.#options;
-    const { profile } = directory.roster;
+    const { profile } = this.#options.directory.roster;
     this.#renewal.before(number);
-    this.#judge(() => intake.takeAgain());
+    if (!this.#looksAgain) this.#judge(() => this.#takeAgain());
+    this.#looksAgain = true;
     try {
       refuseOtherProfile(this.#profile, profile);
       this.#obstacle = null;
@@ -168,6 +170,11 @@ export class Downlink {
         this.#judged.now += 1;
       }
     });
+  }
+
+  #takeAgain(): Promise<ControlItem[]> {
+    this.#looksAgain = false;
+    return this.#options.intake.takeAgain();
   }
 
   /** Does `judge` after what is under way, and has said in a later slot what it gives. */

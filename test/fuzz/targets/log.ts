@@ -5,6 +5,7 @@ import { concat, utf8 } from '../../../protocol/bytes.ts';
 import { formatHead, parseHead, verifyCheckpoint } from '../../../protocol/checkpoint.ts';
 import { nativeEngine as engine } from '../../../protocol/engine/native.ts';
 import { verifyEpoch } from '../../../protocol/epoch.ts';
+import { committed, encodeSegmentHeader, FrameChain, parseSegment } from '../../../protocol/journal-segment.ts';
 import { LOG_RECEIPT_BYTES, parseLogReceipt, signLogReceipt, verifyLogReceipt } from '../../../protocol/log-receipt.ts';
 import { encodeLogRecord, parseLogRecord } from '../../../protocol/log-record.ts';
 import { consistencyProof, inclusionProof, leafHash } from '../../../protocol/merkle.ts';
@@ -13,6 +14,7 @@ import { formatVerifierKey, parseVerifierKey } from '../../../protocol/note-key.
 import { Problem } from '../../../protocol/problem.ts';
 import { encodeBundle, parseBundle, parseTilePath, tilePath } from '../../../protocol/tile.ts';
 import { formatTlogProof, parseTlogProof, verifyTlogProof } from '../../../protocol/tlog-proof.ts';
+import { segmentOf } from '../../fixtures/journal.ts';
 import {
   checkpointOf,
   headOf,
@@ -48,6 +50,14 @@ const receipt = signLogReceipt(engine, signers['ml-dsa-44'], {
   mode: 'required',
   withinSeconds: 60,
 });
+
+const journal = segmentOf(engine, signers, [
+  [0, 1].map((index) => ({ kind: 'record', index, payload: records[index]! })),
+  [
+    { kind: 'record', index: 2, payload: records[2]! },
+    { kind: 'head', index: 2, payload: checkpoint },
+  ],
+]);
 
 const bytes = bytesMutator();
 const lines = bytesMutator(['\n', '\n\n', '— ', ' ', '+', '=', '0', 'AAAAAAAA', '\ufeff', '\u2003', '\r', '\0']);
@@ -115,9 +125,30 @@ export function logTargets(): Target[] {
       verifyEpoch(engine, input, logPinOf(signers));
       return records[0]!;
     }),
+    { name: 'journal-segment', seeds: [journal], mutate: bytes, run: runSegment },
     { name: 'checkpoint-signed', seeds: [checkpoint], mutate: lines, run: runCheckpoint },
     { name: 'tlog-proof-signed', seeds: [formatTlogProof(proof)], mutate: lines, run: runProof },
   ];
+}
+
+/** What was read is written as it was; what counts was signed, so it is the beginning of the true journal. */
+function runSegment(input: Uint8Array): void {
+  const segment = parseSegment(engine, input);
+  const header = encodeSegmentHeader(segment.header);
+  const chain = new FrameChain(engine, header);
+  const written = [header];
+  let next = 0;
+  for (const { items, below, signature } of segment.commits) {
+    for (const item of segment.items.slice(next, items)) written.push(chain.add(item));
+    written.push(chain.commit(below, signature));
+    next = items;
+  }
+  for (const item of segment.items.slice(next)) written.push(chain.add(item));
+  requireSame(concat(...written), input.subarray(0, segment.end), 'journal-segment');
+  const { items = [] } = committed(engine, keys, segment) ?? {};
+  for (const [i, { payload }] of items.entries()) {
+    requireSame(payload, i < 3 ? records[i]! : checkpoint, 'signed item');
+  }
 }
 
 /** Lines by strangers may be added; the text may not change. */

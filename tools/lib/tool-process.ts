@@ -1,13 +1,13 @@
 /** A tool of this project as a child process: started with the same Node, read line by line, ended by its own id. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { Problem } from '../../protocol/problem.ts';
 
 /** What `ghostpipe TOOL` runs. */
-export const DISPATCHER: string = fileURLToPath(new URL('./main.ts', import.meta.url));
+export const DISPATCHER: string = join(import.meta.dirname, '..', 'ghostpipe', 'main.ts');
 
 /** After SIGTERM, how long a tool may take to end by itself. */
 const STOP_MS = 40_000;
@@ -16,6 +16,8 @@ export interface ToolOptions {
   /** Script to run; the dispatcher when it is left out. */
   readonly script?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** Words for Node before the script. */
+  readonly nodeOptions?: readonly string[];
   /** Each line of its standard output. */
   readonly onLine?: (line: string) => void;
   /** Each line of its standard error; they go to this process's own when it is left out. */
@@ -31,7 +33,7 @@ export class ToolProcess {
   #running = true;
 
   constructor(argv: readonly string[], options: ToolOptions = {}) {
-    this.#child = spawn(process.execPath, [options.script ?? DISPATCHER, ...argv], {
+    this.#child = spawn(process.execPath, [...(options.nodeOptions ?? []), options.script ?? DISPATCHER, ...argv], {
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', options.onNotice ? 'pipe' : 'inherit', ...(options.onMessage ? (['ipc'] as const) : [])],
     });

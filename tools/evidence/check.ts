@@ -1,0 +1,43 @@
+/** What a check is: it looks at something, says what it saw beside what it has to be, and knows its sabotages. */
+import type { BuildTree } from './build-tree.ts';
+import type { Observation } from './record.ts';
+import type { LogEvidence } from './scene/log-evidence.ts';
+import type { Sabotage, Scene, Written } from './scene/scene.ts';
+
+/** Notes one observation; `rule` is `is` when it is left out. */
+export type See = (
+  name: string,
+  value: Observation['value'],
+  limit: Observation['limit'],
+  rule?: Observation['rule'],
+  unit?: string,
+) => void;
+
+interface CheckBase {
+  readonly id: string;
+}
+
+/** Looks at a relay at work, in a scene of its own. */
+export interface RunCheck extends CheckBase {
+  readonly layer: 'run';
+  /** What the check needs the configuration under test to have besides. */
+  readonly prepare?: (written: Written) => Written;
+  look(scene: Scene, see: See): Promise<void>;
+  readonly sabotages: Readonly<Record<string, Sabotage>>;
+}
+
+/** Looks at what was read of an audit log. A sabotage changes that, or the relay that wrote it. */
+export interface LogCheck extends CheckBase {
+  readonly layer: 'log';
+  look(evidence: LogEvidence, see: See): void;
+  readonly sabotages: Readonly<Record<string, Sabotage>>;
+}
+
+/** Looks at the files that the software is built from. */
+export interface BuildCheck extends CheckBase {
+  readonly layer: 'build';
+  look(tree: BuildTree, see: See): void;
+  readonly sabotages: Readonly<Record<string, (tree: BuildTree) => BuildTree>>;
+}
+
+export type Check = RunCheck | LogCheck | BuildCheck;
