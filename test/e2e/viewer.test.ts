@@ -71,6 +71,8 @@ t.test('good and damaged exports', async (t) => {
     await page.fill('#pin', pin);
     await page.press('#pin', 'Enter');
     t.equal(await page.locator('#key').getAttribute('data-state'), state, pin);
+    const verdict = await page.locator('#verdict').getAttribute('data-state');
+    t.equal(verdict, state === 'bad' ? 'bad' : 'good', 'nothing is verified that another key signed');
   }
 
   const damaged: readonly (readonly [string, (folder: string) => void, RegExp, (RegExp | undefined)?])[] = [
@@ -115,6 +117,7 @@ t.test('good and damaged exports', async (t) => {
     rmSync(folder, { recursive: true });
   }
   t.match(await verdictOf(page, join(good, 'tile')), { state: 'bad', line: 'Not verified' }, 'no export');
+  t.equal(await page.locator('#chain > li').count(), 0, 'nothing is left of the folder before');
   t.match(await verdictOf(page, epochs[0]!.folder), { state: 'good', line: 'Verified 300 of 300 log records' });
 
   t.same(complaints, []);

@@ -120,6 +120,11 @@ function rowOf(epoch: number, index: number, holds: boolean, text: string, bytes
 function summaryOf({ act, t, res, src, obj }: LogEvent, { cat }: { cat: Category }): RecordRow['summary'] {
   const what = Object.entries(obj)
     .filter(([, value]) => typeof value !== 'object')
-    .map(([name, value]) => `${name}=${String(value).slice(0, 32)}`);
+    .map(([name, value]) => `${name}=${shortened(String(value))}`);
   return { t, cat, words: [act, res, `${src.k} ${src.id}`, what.join('  ')] };
+}
+
+/** An id as it is, a hash by its beginning. */
+function shortened(text: string): string {
+  return text.length <= 32 ? text : `${text.slice(0, 16)}...`;
 }

@@ -41,6 +41,7 @@ export class Session {
   handle(request: Request): void {
     const { engine, answer } = this.#options;
     try {
+      if (request.kind === 'carried' || request.kind === 'folder') this.#epochs = [];
       if (request.kind === 'carried') this.#openCarried(request.packed);
       else if (request.kind === 'folder') this.#openFolder(request.files);
       else if (request.kind === 'records') answer({ kind: 'records', ...listRecords(this.#epochs, request.query) });
@@ -65,7 +66,6 @@ export class Session {
   #open(source: ExportSource, isFolder: boolean): void {
     const { engine, answer } = this.#options;
     const pin = claimedPin(source);
-    this.#epochs = [];
     const opened = new Map<string, OpenedEpoch>();
     const tell = (what: string, done: number, all: number) => answer({ kind: 'progress', what, done, all });
     tell('checking signatures of heads', 0, 0);

@@ -22,7 +22,7 @@ function epochItem(epoch: EpochRow, above: EpochRow | undefined, state: string, 
     : 'none that holds';
   const facts: [string, string][] = [
     ['follows', before(epoch, above)],
-    ['opened', `${timeText(openedMs)} (UTC), after ${boot}, relay ${software}`],
+    ['opened', `${timeText(openedMs)} (UTC), start: ${boot}, software: ${software}`],
     ['log records', `${numberText(held)} of ${numberText(leaves)} verified`],
     ['newest head', signed],
   ];

@@ -9,6 +9,17 @@ import { RecordsView } from './records-view.ts';
 import { showTimeline } from './timeline-view.ts';
 import { VerdictView } from './verdict-view.ts';
 
+/** Before anything of a folder is known. */
+const NOTHING: Verdict = {
+  isFolder: true,
+  pin: '',
+  failures: [],
+  failureCount: 0,
+  notices: [],
+  epochs: [],
+  timeline: null,
+};
+
 export function startPage(): void {
   const program = new Blob([byId('program').textContent], { type: 'text/javascript' });
   const worker = new Worker(URL.createObjectURL(program));
@@ -28,6 +39,13 @@ export function startPage(): void {
     record.close();
     records.open(found.epochs);
   };
+  const clear = (): void => {
+    showFindings(NOTHING);
+    showTimeline(null, () => {});
+    showChain(NOTHING);
+    record.close();
+    records.show([], null);
+  };
   worker.addEventListener('message', ({ data }: MessageEvent<Answer>) => {
     if (data.kind === 'verdict') show(data.verdict);
     else if (data.kind === 'progress') verdict.progress(data.what, data.done, data.all);
@@ -38,6 +56,7 @@ export function startPage(): void {
   worker.addEventListener('error', ({ message }) => verdict.refuse(`the worker failed: ${message}`));
 
   const openFolder = (files: ChosenFiles): void => {
+    clear();
     verdict.progress('reading the folder', 0, 0);
     ask({ kind: 'folder', files });
   };

@@ -9,6 +9,8 @@ const MARKS: Readonly<Record<State, string>> = { working: '\u2026', partial: '\u
 
 export class VerdictView {
   #pin = '';
+  /** What the files say, whoever signed them; null before there was a verdict. */
+  #found: readonly [State, string, string] | null = null;
 
   constructor() {
     byId('compare').addEventListener('submit', (event) => {
@@ -26,7 +28,7 @@ export class VerdictView {
     byId('title').textContent = newest ? `Audit log of ${foreign(newest)}` : 'Audit log';
     byId('claimed').textContent = pin === '' ? 'none: no epoch statement can be read' : pin;
     byId('progress').hidden = true;
-    this.#say(...judged(isFolder, failureCount, count, held === all && all > 0));
+    this.#found = judged(isFolder, failureCount, count, held === all && all > 0);
     byId('verdict-key').replaceChildren(pin === '' ? '' : `Under the key ${pin}`);
     this.#compare();
   }
@@ -37,12 +39,14 @@ export class VerdictView {
     bar.hidden = false;
     if (all > 0) [bar.max, bar.value] = [all, done];
     else bar.removeAttribute('value');
+    this.#found = null;
     this.#say('working', `Working: ${what}`, all > 0 ? `${numberText(done)} of ${numberText(all)}` : '');
   }
 
   /** There is nothing to verify. */
   refuse(detail: string): void {
     byId('progress').hidden = true;
+    this.#found = null;
     this.#say('bad', 'Not verified', foreign(detail));
   }
 
@@ -58,6 +62,10 @@ export class VerdictView {
     const [state, line] = compared(given, this.#pin);
     byId('key').dataset.state = state;
     byId('compared').textContent = line;
+    if (!this.#found) return;
+    // What another key signed is no log of this relay, however well it hangs together.
+    if (state === 'bad') this.#say('bad', 'Not verified: signed by another key than yours', this.#found[1]);
+    else this.#say(...this.#found);
   }
 }
 
