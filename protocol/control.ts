@@ -6,7 +6,7 @@
  * Items are of fixed length but for problem, roster piece, log record and the documents of devices; type 0 ends the list.
  * Unknown types are skipped, so that a newer peer can say more.
  */
-import { ByteReader, ByteWriter, equalBytes, isZero, utf8 } from './bytes.ts';
+import { ByteReader, ByteWriter, concat, equalBytes, isZero, utf8 } from './bytes.ts';
 import { LOG_RECEIPT_BYTES } from './log-receipt.ts';
 import { MAX_LOG_RECORD_BYTES } from './log-record.ts';
 import { PROBLEMS, Problem, type ProblemCode, REJECT_CODES, type RejectCode } from './problem.ts';
@@ -56,6 +56,12 @@ export type ControlItem =
   | { readonly type: 'commitSalt'; readonly transferId: Uint8Array; readonly salt: Uint8Array }
   /** Relay: the log record that the log receipt of this exchange is about, the bytes of its leaf. */
   | { readonly type: 'logRecord'; readonly bytes: Uint8Array }
+  /** Relay: the `.tlog-proof` of the log record that it promised for a transfer; opaque here. */
+  | { readonly type: 'logProof'; readonly transferId: Uint8Array; readonly bytes: Uint8Array }
+  /** Relay: the tail proof of one that no head of its closed epoch covers; opaque here. */
+  | { readonly type: 'logTail'; readonly transferId: Uint8Array; readonly bytes: Uint8Array }
+  /** Relay: the `.tlog-proof` of the statement of a log epoch, by the SHA-256 of its origin; opaque here. */
+  | { readonly type: 'logEpoch'; readonly originHash: Uint8Array; readonly bytes: Uint8Array }
   /** Relay: part of the newest roster. */
   | {
       readonly type: 'rosterPiece';
@@ -100,6 +106,9 @@ const NUMBERS: Record<ItemType, number> = {
   logReceipt: 16,
   commitSalt: 17,
   logRecord: 18,
+  logProof: 19,
+  logTail: 20,
+  logEpoch: 21,
 };
 const TYPES = new Map<number, ItemType>(
   Object.entries(NUMBERS).map(([type, number]): [number, ItemType] => [number, type as ItemType]),
@@ -126,16 +135,6 @@ export function encodeControl(items: readonly ControlItem[]): Uint8Array {
     writer.u8(NUMBERS[item.type]).u16(value.length).bytes(value);
   }
   return frame;
-}
-
-/** The longest prefix of `items` that fits one frame, and what is left for the next. */
-export function fillControl(items: readonly ControlItem[]): { fits: ControlItem[]; left: ControlItem[] } {
-  let room = CONTROL_BYTES - MAGIC.length;
-  const count = items.findIndex((item) => {
-    room -= itemBytes(item);
-    return room < 0;
-  });
-  return count === -1 ? { fits: [...items], left: [] } : { fits: items.slice(0, count), left: items.slice(count) };
 }
 
 /** Parses a control frame; refuses `control-invalid`. */
@@ -183,6 +182,11 @@ function encodeItem(item: ControlItem): Uint8Array {
       return item.bytes;
     case 'commitSalt':
       return layout(48, (w) => w.bytes(item.transferId).bytes(item.salt));
+    case 'logProof':
+    case 'logTail':
+      return concat(item.transferId, item.bytes);
+    case 'logEpoch':
+      return concat(item.originHash, item.bytes);
     case 'epoch':
       return item.epochId;
     case 'accepted':
@@ -231,6 +235,11 @@ function readItem(type: ItemType, reader: ByteReader): ControlItem {
       return { type, bytes: reader.bytes(Math.min(reader.left, MAX_LOG_RECORD_BYTES)) };
     case 'commitSalt':
       return { type, transferId: reader.bytes(16), salt: reader.bytes(32) };
+    case 'logProof':
+    case 'logTail':
+      return { type, transferId: reader.bytes(16), bytes: reader.bytes(reader.left) };
+    case 'logEpoch':
+      return { type, originHash: reader.bytes(32), bytes: reader.bytes(reader.left) };
     case 'epoch':
       return { type, epochId: reader.bytes(16) };
     case 'accepted':

@@ -77,7 +77,7 @@ export class Audit {
     this.#salt = engine.random(32);
     this.view = sequencer;
     this.#cosignatures = new Cosignatures(engine, options.epochs, options.pruneQuorum);
-    this.receipts = new LogReceipts({ engine, signer, mode: () => sequencer.mode, onFault });
+    this.receipts = new LogReceipts({ engine, signer, log: sequencer, onFault });
     this.#counts = new Counts((draft) => this.record(draft), now);
     this.presence = new Presence((draft) => this.record(draft), now);
   }

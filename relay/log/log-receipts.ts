@@ -1,14 +1,17 @@
 /**
  * Log receipts and salts of the blocks that this process accepted. A receipt that cannot be signed now is owed: it goes
  * with a later answer to the same sender, as long as the epoch of its record can sign. One that never can is counted.
+ * Whoever is given a receipt is owed its proof.
  */
 import { utf8 } from '../../protocol/bytes.ts';
 import type { ControlItem } from '../../protocol/control.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
-import type { AuditMode } from '../../protocol/log-action.ts';
 import { asProblem } from '../../protocol/problem.ts';
 import { fromHex } from '../../protocol/text.ts';
 import type { Recorded } from './draft.ts';
+import type { EpochView, LogView } from './log-view.ts';
+import { owedBefore } from './owed-before.ts';
+import { OwedProofs } from './owed-proofs.ts';
 import type { Signer } from './signer.ts';
 
 /** A head covers a record within this. */
@@ -19,8 +22,7 @@ const MAX_OWED = 64;
 export interface LogReceiptsOptions {
   readonly engine: Engine;
   readonly signer: Pick<Signer, 'receipt'>;
-  /** Of the log at the moment. */
-  readonly mode: () => AuditMode;
+  readonly log: LogView;
   readonly onFault: (fact: string) => void;
 }
 
@@ -37,6 +39,8 @@ interface Held extends Committed {
 }
 
 export class LogReceipts {
+  /** What senders are owed, and readers. */
+  readonly proofs: { readonly sender: OwedProofs; readonly reader: OwedProofs };
   readonly #options: LogReceiptsOptions;
   /** By transfer, of blocks that are held. */
   readonly #committed = new Map<string, Held>();
@@ -47,6 +51,10 @@ export class LogReceipts {
 
   constructor(options: LogReceiptsOptions) {
     this.#options = options;
+    const { engine, log } = options;
+    this.proofs = { sender: new OwedProofs(engine, log), reader: new OwedProofs(engine, log) };
+    const before = log.epochs.findLast(({ isOpen }) => !isOpen);
+    if (before) this.#remember(before);
   }
 
   /** Receipts that were not signed when they were asked for. */
@@ -79,6 +87,7 @@ export class LogReceipts {
     const { sender, recorded } = held;
     held.receipt ??= await this.#sign(transferId, recorded);
     if (!held.receipt) this.#owe(sender, transferId, recorded);
+    else this.proofs.sender.owe(sender, { ...recorded, transferId });
     return [...evidence(transferId, held), ...(held.receipt ? await this.#nextOwed(sender) : [])];
   }
 
@@ -86,9 +95,21 @@ export class LogReceipts {
    * For the answer to a claim: the same but what is owed; nothing is signed for it, since an answer with a block may take
    * no longer than one with a cover. An earlier process took its salts with it.
    */
-  forReader(transferId: string): ControlItem[] {
+  forReader(transferId: string, reader: string): ControlItem[] {
     const held = this.#committed.get(transferId);
+    if (held?.receipt) this.proofs.reader.owe(reader, { ...held.recorded, transferId });
     return held ? evidence(transferId, held) : [];
+  }
+
+  /** A device registers: what it knew of epochs may be gone. */
+  introduced(did: string): void {
+    this.proofs.sender.introduced(did);
+    this.proofs.reader.introduced(did);
+  }
+
+  /** Owes what the process of this epoch owed at its end. */
+  #remember(epoch: EpochView): void {
+    for (const { to, did, ...leaf } of owedBefore(epoch)) this.proofs[to].owe(did, { ...leaf, origin: epoch.origin });
   }
 
   #owe(sender: string, transferId: string, recorded: Recorded): void {
@@ -107,12 +128,13 @@ export class LogReceipts {
     const [transferId, recorded] = next;
     owed.delete(transferId); // now: two answers at a time do not bring the same
     const item = await this.#sign(transferId, recorded);
-    if (!item) this.#lost += 1; // the signer that works now has no key of that epoch
+    if (item) this.proofs.sender.owe(sender, { ...recorded, transferId });
+    else this.#lost += 1; // the signer that works now has no key of that epoch
     return item ? [item] : [];
   }
 
   async #sign(transferId: string, { origin, index, leaf, timeMs }: Recorded): Promise<ControlItem | null> {
-    const { engine, signer, mode, onFault } = this.#options;
+    const { engine, signer, log, onFault } = this.#options;
     const originHash = engine.sha256(utf8(origin));
     const id = fromHex(transferId, 16);
     const about = {
@@ -121,7 +143,7 @@ export class LogReceipts {
       index,
       leafHash: leaf,
       timeMs,
-      mode: mode(),
+      mode: log.mode,
       withinSeconds: WITHIN_SECONDS,
     };
     try {

@@ -1,13 +1,9 @@
 /** The receiver's uniform exchange: it says what became of blocks, and gets the next one or a cover. */
-import {
-  CONTROL_BYTES,
-  type ControlItem,
-  encodeControl,
-  fillControl,
-  itemOf,
-  parseControl,
-} from '../../protocol/control.ts';
+import { CONTROL_BYTES, type ControlItem, encodeControl, itemOf, parseControl } from '../../protocol/control.ts';
+import { fillControl, roomBeside } from '../../protocol/control-room.ts';
 import { ackCommit } from '../../protocol/envelope.ts';
+import { LOG_RECEIPT_BYTES } from '../../protocol/log-receipt.ts';
+import { MAX_LOG_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { windowMs } from '../../protocol/slot-plan.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
@@ -18,6 +14,9 @@ import type { Member } from '../members/registry.ts';
 import type { Lease } from '../store/handover.ts';
 import { describe, type MemberExchange, type MemberRoute, octets, requireType } from './route.ts';
 import { atFixedTime, isUniform, NO_TRANSFER } from './uniform.ts';
+
+/** What epoch and lease take in a frame, with the evidence of the log that goes with a block. */
+const LEASE_ROOM = 19 + 59 + (3 + LOG_RECEIPT_BYTES) + 51 + (3 + MAX_LOG_RECORD_BYTES);
 
 type Session = Extract<ControlItem, { type: 'session' }>;
 
@@ -62,8 +61,9 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
     const session = itemOf(items, 'session');
     if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
     const said = settle(conduit, exchange.member(), items);
+    const proved = proofs(conduit, exchange.member(), session, said);
     held.lease = leaseFor(conduit, exchange.member(), session);
-    return said;
+    return [...said, ...proved];
   };
   const said = await (uniform ? atFixedTime(conduit, exchange, act) : act()).catch((thrown) => {
     held.lease?.release();
@@ -71,13 +71,20 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
   });
   const { lease } = held;
   const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId) : [];
+  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId, exchange.member().device.did) : [];
   const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
   return streamParts(exchange.reply, [lease?.bytes ?? conduit.cover, frame], {
     timeLimitMs: bodyMs(conduit),
     windowMs: uniform ? windowMs(conduit.roster.current.profile.intervalMs) : 0,
     release: () => lease?.release(),
   });
+}
+
+/** Proofs of log receipts of before: as many beside a cover as beside a block. */
+function proofs(conduit: Conduit, { device }: Member, session: Session, said: readonly ControlItem[]): ControlItem[] {
+  const owed = conduit.audit.receipts.proofs.reader;
+  owed.claimed(device.did, toHex(session.sessionId));
+  return owed.next(device.did, roomBeside(said) - LEASE_ROOM);
 }
 
 function leaseFor(conduit: Conduit, { device: { did } }: Member, session: Session): Lease | undefined {

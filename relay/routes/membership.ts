@@ -6,11 +6,11 @@ import { canonicalBytes } from '../../protocol/canonical.ts';
 import {
   CONTROL_BYTES,
   type ControlItem,
-  fillControl,
   itemOf,
   MAX_ROSTER_PIECE_BYTES,
   parseControl,
 } from '../../protocol/control.ts';
+import { fillControl } from '../../protocol/control-room.ts';
 import { digestOf } from '../../protocol/identity.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { peersOf } from '../../protocol/roster.ts';
@@ -38,6 +38,7 @@ async function join(conduit: Conduit, exchange: OpenExchange): Promise<readonly 
     if (!registration) throw new Problem('control-invalid', 'the frame holds no registration');
     return registration.bytes;
   });
+  conduit.audit.receipts.introduced(device.did);
   return [...rosterPiece(conduit, items), ...peers(conduit, device.name, items)];
 }
 

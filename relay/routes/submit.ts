@@ -1,7 +1,9 @@
 /** The sender's calls: hand in a block, ask what became of it, take it back. */
 import { headerBytes, MAX_STANZAS, parseHeader } from '../../protocol/block.ts';
-import { CONTROL_BYTES, type ControlItem } from '../../protocol/control.ts';
+import { CONTROL_BYTES, type ControlItem, itemBytes } from '../../protocol/control.ts';
+import { roomBeside } from '../../protocol/control-room.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
+import { RECEIPT_BYTES } from '../../protocol/receipt.ts';
 import { fromHex } from '../../protocol/text.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
 import { receiveBlock } from '../http/body.ts';
@@ -24,8 +26,8 @@ import { atFixedTime, isUniform } from './uniform.ts';
 
 const TRANSFER = strings({ id: '^[0-9a-f]{32}$' });
 
-/** What fits into a control frame beside epoch, transfer id, its log receipt and record, and another one that is owed. */
-const RECEIPTS_PER_ANSWER = 7;
+/** What a delivery receipt takes in a frame. */
+const RECEIPT_ROOM = itemBytes({ type: 'receipt', bytes: new Uint8Array(RECEIPT_BYTES) });
 
 export function submitRoutes(conduit: Conduit): MemberRoute[] {
   const { blockBytes } = conduit.store;
@@ -37,7 +39,9 @@ export function submitRoutes(conduit: Conduit): MemberRoute[] {
       allowed: 'send',
       schema: describe('Submit one block; the answer carries waiting delivery receipts.', {
         body: octets('The block.', blockBytes),
-        response: { 201: octets('A control frame: epoch, accepted, receipts.', CONTROL_BYTES) },
+        response: {
+          201: octets('A control frame: epoch, accepted, proofs of the audit log, receipts.', CONTROL_BYTES),
+        },
       }),
       handle: (exchange) => submit(conduit, exchange),
     },
@@ -83,19 +87,27 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
   const uniform = isUniform(exchange);
   if (uniform) conduit.attendance.heard(did);
   const taken = await (uniform ? atFixedTime(conduit, exchange, act) : act());
-  return sendControl(exchange.reply, uniform ? 200 : 201, [
-    { type: 'epoch', epochId: conduit.epoch },
-    ...taken,
-    ...conduit.receipts.next(did, RECEIPTS_PER_ANSWER).map((bytes) => ({ type: 'receipt' as const, bytes })),
-  ]);
+  const said = [epoch(conduit), ...taken];
+  const count = Math.floor(roomBeside(said) / RECEIPT_ROOM);
+  const receipts = conduit.receipts.next(did, count).map((bytes) => ({ type: 'receipt' as const, bytes }));
+  return sendControl(exchange.reply, uniform ? 200 : 201, [...said, ...receipts]);
 }
 
 async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {
   requireType(exchange.request, OCTETS);
   const { transferId, repeated } = await receive(conduit, exchange, from);
   await conduit.audit.requireKept();
-  const logged = await conduit.audit.receipts.forSender(transferId);
-  return [{ type: 'accepted', transferId: fromHex(transferId, 16), repeated }, ...logged];
+  const { receipts } = conduit.audit;
+  if (repeated) receipts.proofs.sender.again(from.did);
+  const logged = await receipts.forSender(transferId);
+  const said: ControlItem[] = [{ type: 'accepted', transferId: fromHex(transferId, 16), repeated }, ...logged];
+  // Proofs leave room for one delivery receipt at least; these are cumulative and come in turns.
+  const room = roomBeside([epoch(conduit), ...said]) - RECEIPT_ROOM;
+  return [...said, ...receipts.proofs.sender.next(from.did, room)];
+}
+
+function epoch(conduit: Conduit): ControlItem {
+  return { type: 'epoch', epochId: conduit.epoch };
 }
 
 /**

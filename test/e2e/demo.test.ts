@@ -10,7 +10,7 @@ import { type DemoResult, runDemo } from '../../tools/ghostpipe/demo-run.ts';
 import type { Scene } from '../../tools/ghostpipe/demo-view.ts';
 import { searchMemory } from '../../tools/lib/memory-search.ts';
 
-import { changeFile } from '../fixtures/audit-export.ts';
+import { changeFile, filesBelow } from '../fixtures/audit-export.ts';
 import { buildChecker } from '../fixtures/checker.ts';
 
 const MAIN = fileURLToPath(new URL('../../tools/ghostpipe/main.ts', import.meta.url));
@@ -70,7 +70,8 @@ t.test('demo --seconds --export --json: all readings arrive, all blocks burn, th
   t.equal(keys.length, 3);
   const check = buildChecker(join(work, 'go'));
   t.match(await check(folder, keys[2]!), { code: 0, out: `${records} leaves hold\n` }, 'a checker that is not ours');
-  changeFile(join(folder, 'tile', 'entries', '000.p', String(records)), (bytes) => bytes.fill(0x41, 300, 301));
+  const [bundle] = filesBelow(join(folder, 'tile', 'entries'));
+  changeFile(join(folder, 'tile', 'entries', bundle!), (bytes) => bytes.fill(0x41, 300, 301));
   t.match(await check(folder, keys[2]!), { code: 1, err: /record 0 is another/ });
 });
 

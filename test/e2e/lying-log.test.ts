@@ -3,11 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { equalBytes, utf8 } from '../../protocol/bytes.ts';
+import type { ControlItem } from '../../protocol/control.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { parseLogEvidence } from '../../protocol/log-evidence.ts';
 import { until } from '../fixtures/clients.ts';
 import { type LogLies, LyingLog } from '../fixtures/lying-log.ts';
-import { accepted, type Lies, NOT_SHOWN } from '../fixtures/lying-relay.ts';
+import { accepted, type Lies, TRANSFER_ID } from '../fixtures/lying-relay.ts';
 import { each, type Known, scene, stopped } from '../fixtures/lying-scene.ts';
 import { seedOf } from '../fixtures/site.ts';
 
@@ -15,14 +16,17 @@ t.setTimeout(120_000);
 
 const FILE = ['--file', import.meta.filename, '--once'];
 
-/** A relay that shows this log for as long as it is asked. */
-function showing(log: LyingLog, { sender }: Known, more: Lies = {}): Lies {
-  return {
-    inbound: (block) => accepted(...log.accept(block, sender)),
-    'log-epoch': () => log.epoch(),
-    'log-proof': (query) => log.proof(query),
-    ...more,
-  };
+/** What the relay does otherwise than one that keeps its promises. */
+interface Shows {
+  readonly epoch?: readonly ControlItem[];
+  readonly proof?: () => readonly ControlItem[];
+  readonly accept?: (block: Buffer) => readonly ControlItem[];
+}
+
+/** A relay that shows this log: the statement beside the first block, then a proof beside each. */
+function showing(log: LyingLog, { sender }: Known, shows: Shows = {}): Lies {
+  const { epoch = [log.epoch()], proof = () => log.proof(), accept = (block) => log.accept(block, sender) } = shows;
+  return { inbound: (block, before) => accepted(...accept(block), ...(before === 0 ? epoch : proof())) };
 }
 
 t.test('receipts that a signed head keeps are verified, proved and kept as files', async (t) => {
@@ -30,12 +34,11 @@ t.test('receipts that a signed head keeps are verified, proved and kept as files
   const stage = await scene(t, (known) => showing(log, known));
   const folder = join(stage.state, 'receipts');
   const sender = stage.start('sender', [...FILE, '--log-receipts', folder]);
-  await until('two proofs', () => stage.relay.heard['log-proof'].length >= 3, sender.stderr);
+  await until('proofs', () => stage.relay.heard.inbound.length >= 5, sender.stderr);
   const summary = await stopped(sender);
   t.match(summary, { logReceiptsMissing: 0, logReceiptsRefused: 0, logReceiptsUnproved: 0 }, sender.stderr());
   t.ok(Number(summary.logReceiptsProved) >= 2);
   t.equal(summary.logReceiptsContradicted, 0);
-  t.equal(stage.relay.heard['log-epoch'].length, 1, 'the statement is asked for once');
   const names = readdirSync(folder).sort();
   const kept = names.filter((name) => name.endsWith('.log-receipt'));
   t.equal(kept.length, summary.logReceipts);
@@ -84,27 +87,26 @@ t.test('a promise that the log does not keep is named', async (t) => {
         counter: 'logReceiptsMissing',
         lies: (known) => {
           const log = new LyingLog();
-          return showing(log, known, {
-            inbound: (block) => accepted(...log.accept(block, known.sender).filter(({ type }) => type !== 'logRecord')),
-          });
+          const accept = (block: Buffer) => log.accept(block, known.sender).filter(({ type }) => type !== 'logRecord');
+          return showing(log, known, { accept });
         },
       },
       'no proof': {
         code: 'log-receipt-unproved',
         counter: 'logReceiptsUnproved',
-        lies: (known) => showing(new LyingLog(), known, { 'log-proof': () => NOT_SHOWN }),
+        lies: (known) => showing(new LyingLog(), known, { proof: () => [] }),
       },
       'no epoch': {
         code: 'log-receipt-unproved',
         counter: 'logReceiptsUnproved',
-        lies: (known) => showing(new LyingLog(), known, { 'log-epoch': () => NOT_SHOWN }),
+        lies: (known) => showing(new LyingLog(), known, { epoch: [] }),
       },
       'a head of before it': {
         code: 'log-receipt-unproved',
         counter: 'logReceiptsUnproved',
         lies: (known) => {
           const log = new LyingLog();
-          return showing(log, known, { inbound: (block) => accepted(...log.accept(block, known.sender, true)) });
+          return showing(log, known, { accept: (block) => log.accept(block, known.sender, true) });
         },
       },
       'a head of after it that lacks the record': {
@@ -112,27 +114,23 @@ t.test('a promise that the log does not keep is named', async (t) => {
         counter: 'logReceiptsContradicted',
         lies: (known) => {
           const log = new LyingLog();
-          const inbound = (block: Buffer) => {
+          const accept = (block: Buffer) => {
             const items = log.accept(block, known.sender, true);
             log.append(utf8('something else'));
-            return accepted(...items);
+            return items;
           };
-          return showing(log, known, { inbound });
+          return showing(log, known, { accept });
         },
       },
       'noise for a proof': {
         code: 'log-receipt-unproved',
         counter: 'logReceiptsUnproved',
-        lies: (known) => showing(new LyingLog(), known, { 'log-proof': () => ({ body: engine.random(900) }) }),
+        lies: (known) => showing(new LyingLog(), known, { proof: () => [noise('logProof')] }),
       },
       'noise for the tail': {
         code: 'log-receipt-unproved',
         counter: 'logReceiptsUnproved',
-        lies: (known) =>
-          showing(new LyingLog(), known, {
-            'log-proof': () => NOT_SHOWN,
-            'log-tail': () => ({ body: engine.random(900) }),
-          }),
+        lies: (known) => showing(new LyingLog(), known, { proof: () => [noise('logTail')] }),
       },
     };
   await each(kinds, async (name, { code, counter, lies }) => {
@@ -148,6 +146,10 @@ t.test('a promise that the log does not keep is named', async (t) => {
     t.notMatch(sender.stderr(), '[internal]', name);
   });
 });
+
+function noise(type: 'logProof' | 'logTail'): ControlItem {
+  return { type, transferId: TRANSFER_ID, bytes: engine.random(900) };
+}
 
 function matches(text: string, wanted: string | RegExp): boolean {
   return typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text);

@@ -10,7 +10,7 @@ import { answerMs } from '../../protocol/slot-plan.ts';
 import { verifyChain } from '../fixtures/audit.ts';
 import { addProfile, lastJson, textOf, until } from '../fixtures/clients.ts';
 import { feed, linesOf, makePlant, readings } from '../fixtures/flow.ts';
-import { type Exchange, WireTap } from '../fixtures/wire-tap.ts';
+import { WireTap } from '../fixtures/wire-tap.ts';
 
 t.setTimeout(120_000);
 
@@ -30,12 +30,14 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
     }),
   );
   const [up, down] = taps as [WireTap, WireTap];
-  const receive = () => plant.receiver(['--output', plant.path('out'), '--relay', 'tapped-it', '--json']);
+  const kept = ['--log-receipts', plant.path('kept')];
+  const receive = () => plant.receiver(['--output', plant.path('out'), '--relay', 'tapped-it', '--json', ...kept]);
   const accepted = (): number => plant.events.filter(({ type }) => type === 'accepted').length;
   const acked = (): number => plant.events.filter(({ type }) => type === 'acked').length;
   const file = plant.path('outgoing', 'recipe.bin');
   const beganMs = performance.now();
   const receiver = receive();
+  let reader = receiver;
   const watch = ['--watch', plant.path('outgoing'), '--settle', '0', '--relay', 'tapped-ot', '--json'];
   mkdirSync(plant.path('outgoing'));
   const sender = plant.sender(['--stdin', ...watch]);
@@ -65,8 +67,14 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
     },
     'a receiver again': async () => {
       const before = accepted();
-      receive();
+      reader = receive();
       await until('blocks', () => accepted() >= before + 4);
+    },
+    'a head of the log, and proofs of what it covers': async () => {
+      const heads = (): number => plant.relay.conduit!.audit.view.epochs.at(-1)!.heads.length;
+      const before = heads();
+      await until('a head', () => heads() > before);
+      await sleep(10 * INTERVAL_MS);
     },
   };
   const lane = new Set<string>();
@@ -87,8 +95,7 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   t.ok(up.mostOnOne <= slots && down.mostOnOne <= slots, `${up.mostOnOne} and ${down.mostOnOne} in ${slots} slots`);
 
   // Never sooner than the plan says; later it may be, on a busy machine.
-  const over = (tap: WireTap) =>
-    tap.exchanges.filter(({ request, answer }) => answer.records > 0 && request.bytes > CONTROL_BYTES);
+  const over = (tap: WireTap) => tap.exchanges.filter(({ answer }) => answer.records > 0);
   const soonest = Math.min(
     ...[up, down].flatMap((tap) => over(tap).map(({ answeredMs, askedMs }) => answeredMs - askedMs)),
   );
@@ -97,9 +104,7 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   t.equal(up.lanes(BLOCK).size, 1, 'one connection for all submits');
   t.equal(down.lanes(BLOCK).size, 2 * LANES, 'one for the claims of each lane, of two receivers');
   for (const tap of [up, down]) {
-    // The proofs of log receipts go over one connection of their own, and have no fixed size.
-    const isOfMembers = ({ request }: Exchange) => request.bytes > CONTROL_BYTES;
-    const aside = tap.exchanges.filter((each) => !tap.lanes(BLOCK).has(each.connection) && isOfMembers(each));
+    const aside = tap.exchanges.filter(({ connection }) => !tap.lanes(BLOCK).has(connection));
     t.ok(aside.length >= 2);
     t.equal(
       new Set(aside.map(({ connection }) => connection)).size,
@@ -113,7 +118,14 @@ t.test('idle, readings, an alarm, a file, refusals, an absent receiver: the same
   sender.child.stdin!.end();
   sender.child.kill('SIGTERM');
   t.equal(await sender.ended, 0, sender.stderr());
-  t.match(lastJson(sender.stdout()), { ok: true, delivered: 3005 + 4, filesDelivered: 1 });
+  const sent = lastJson(sender.stdout()) as Record<string, number>;
+  t.match(sent, { ok: true, delivered: 3005 + 4, filesDelivered: 1, logReceiptsRefused: 0, logReceiptsUnproved: 0 });
+  t.ok(sent.logReceiptsProved! >= 10, `${sent.logReceiptsProved} log receipts are proved`);
+  reader.child.kill('SIGTERM');
+  await reader.ended;
+  const read = lastJson(reader.stdout()) as Record<string, number>;
+  t.match(read, { logReceiptsRefused: 0, logReceiptsUnproved: 0, logReceiptsContradicted: 0 });
+  t.ok(read.logReceiptsProved! >= 1, `${read.logReceiptsProved} at the receiver`);
   t.ok(linesOf(sender.stderr()).some((line) => line.includes('[quota-exceeded]')));
 });
 

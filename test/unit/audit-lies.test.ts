@@ -173,6 +173,20 @@ t.test('what the log says is gone is a notice, and never counted', async (t) => 
   }
 });
 
+t.test('a live stick: what its journal has is told, and not counted', async (t) => {
+  const one = made(t, { records: [300], live: true });
+  const epoch = one.epochs[0]!;
+  for (const level of ['entries', '0']) rmSync(join(epoch.folder, 'tile', level, '001.p'), { recursive: true });
+  rmSync(join(epoch.folder, 'tile', '1'), { recursive: true });
+  t.equal(check(one).ok, false, 'without a journal they are missing');
+  mkdirSync(join(epoch.folder, 'journal'));
+  const report = check(one);
+  t.match(report, { ok: true, epochs: [{ size: 300, leaves: 256, records: 256, heads: 1, unarchived: [[256, 300]] }] });
+  t.ok(report.notices.some((notice) => /leaves 256 to 299 .* its journal is not read/.test(notice)));
+  rmSync(join(epoch.folder, 'tile', 'entries', '000'));
+  t.equal(check(one).ok, false, 'a full bundle is no part of the journal');
+});
+
 t.test('leaves that were never signed are proved by the next epoch, or told of', async (t) => {
   const plan: Partial<ExportPlan> = { records: [300, 20], heads: (epoch, records) => [epoch === 0 ? 290 : records] };
   t.match(check(made(t, plan)), { ok: true, epochs: [{ size: 290, leaves: 300, records: 300 }, {}] });

@@ -79,6 +79,11 @@ t.test('what is left out or typed in is found, also when it was signed', async (
   t.throws(() => verifyBundle(engine, fewer, POLICY), { code: 'evidence-invalid', detail: /has 41 records/ });
   t.throws(() => readEvidence(engine, fewer), { code: 'evidence-invalid' });
 
+  const later = makeBundle(t);
+  writeFileSync(join(later, 'evidence.jsonl'), lines(later).replace('11:59:01.000Z', '11:59:02.000Z'));
+  t.throws(() => verifyBundle(engine, later, POLICY), { code: 'evidence-invalid', detail: /root/ });
+  t.throws(() => readEvidence(engine, later), { code: 'evidence-invalid' });
+
   const better = makeBundle(t);
   const { verdicts } = statementOf(better);
   resign(better, { verdicts: verdicts.map((each) => ({ ...each, verdict: 'met' })) });

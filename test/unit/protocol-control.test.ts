@@ -4,13 +4,13 @@ import {
   CONTROL_BYTES,
   type ControlItem,
   encodeControl,
-  fillControl,
   itemBytes,
   itemOf,
   MAX_ROSTER_PIECE_BYTES,
   parseControl,
   TRANSFER_STATES,
 } from '../../protocol/control.ts';
+import { fillControl, roomBeside } from '../../protocol/control-room.ts';
 import { RECEIPT_BYTES } from '../../protocol/receipt.ts';
 import { coins, patched, refuses, sameBytes, seed } from '../fixtures/protocol.ts';
 
@@ -28,6 +28,9 @@ const ITEMS: ControlItem[] = [
   { type: 'logReceipt', bytes: new Uint8Array(2523).fill(7) },
   { type: 'commitSalt', transferId: new Uint8Array(16).fill(8), salt: new Uint8Array(32).fill(9) },
   { type: 'logRecord', bytes: utf8('{"a":1}') },
+  { type: 'logProof', transferId, bytes: utf8('c2sp.org/tlog-proof@v1') },
+  { type: 'logTail', transferId, bytes: utf8('{"tail":1}') },
+  { type: 'logEpoch', originHash: seed('origin'), bytes: utf8('c2sp.org/tlog-proof@v1') },
   { type: 'status', transferId, state: 'unknown' },
   { type: 'problem', transferId, code: 'lease-expired' },
   { type: 'rosterPiece', version: 4, offset: 24_576, total: 30_000, bytes: coins('piece')(100) },
@@ -69,6 +72,9 @@ t.test('type numbers and lengths on the wire', async (t) => {
       [16, 2523],
       [17, 48],
       [18, 7],
+      [19, 38],
+      [20, 26],
+      [21, 54],
       [9, 17],
       [10, 29],
       [11, 112],
@@ -98,6 +104,7 @@ t.test('a frame is filled to its last byte', async (t) => {
   const full = [piece(MAX_ROSTER_PIECE_BYTES), piece(rest - 15)];
   t.same(parseControl(encodeControl(full)), full);
   t.same(fillControl(full), { fits: full, left: [] });
+  t.same([roomBeside([]), roomBeside(full)], [CONTROL_BYTES - 4, 0]);
   const over = [...full, { type: 'cover' } as const];
   refuses(t, 'control-invalid', () => encodeControl(over));
   t.same(fillControl(over), { fits: full, left: [{ type: 'cover' }] });
@@ -135,6 +142,9 @@ t.test('what a parser refuses', async (t) => {
     ['a problem code that is too long', raw(10, concat(id, utf8('usage'.repeat(100))))],
     ['a cover with bytes', raw(8, new Uint8Array(1))],
     ['a log record that is too long', raw(18, new Uint8Array(2049))],
+    ['a proof without its transfer', raw(19, new Uint8Array(15))],
+    ['a tail proof without its transfer', raw(20, new Uint8Array(15))],
+    ['an epoch without its origin', raw(21, new Uint8Array(31))],
     ['a roster piece that is too long', raw(11, new Uint8Array(12 + MAX_ROSTER_PIECE_BYTES + 1))],
   ];
   for (const [what, changed] of cases) refuses(t, 'control-invalid', () => parseControl(changed), what);

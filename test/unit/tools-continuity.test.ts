@@ -138,6 +138,8 @@ t.test('what cannot be opened leaves evidence: who, why, and the block itself', 
   const stranger = receiver.site.stranger('mallory');
   const unknown = seal(receiver, { senderDigest: stranger.digest }, new Uint8Array(0), { signer: stranger.signer });
   for (const block of [changed, unknown]) await intake.take(block, lease(block));
+  receiver.membership.renewals += 1; // it asked, and still nobody knows the sender
+  await intake.takeAgain();
   const entries = kept(receiver);
   t.strictSame(
     entries.names,

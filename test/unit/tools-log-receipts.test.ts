@@ -1,19 +1,15 @@
-/** How a client holds the relay to its log receipts: over a log that runs in the test, asked without a network. */
+/** How a client holds the relay to its log receipts: over a log that runs in the test, and what it owes, without a network. */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { utf8 } from '../../protocol/bytes.ts';
-import type { ControlItem } from '../../protocol/control.ts';
+import { type ControlItem, itemOf } from '../../protocol/control.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { parseLogEvidence } from '../../protocol/log-evidence.ts';
 import { blockCommitment } from '../../protocol/log-record.ts';
-import { Problem, type ProblemCode } from '../../protocol/problem.ts';
-import { formatTailProof } from '../../protocol/tail-proof.ts';
 import { toHex } from '../../protocol/text.ts';
-import { formatTlogProof } from '../../protocol/tlog-proof.ts';
-import type { LogView } from '../../relay/log/log-view.ts';
-import { proofOfLeaf, proofOfTail } from '../../relay/log/proofs.ts';
-import { epochById, epochOf } from '../../relay/log/read.ts';
+import { owedBefore } from '../../relay/log/owed-before.ts';
+import { OwedProofs } from '../../relay/log/owed-proofs.ts';
 import { LogSigner } from '../../relay/log/signer.ts';
 import { LogReceiptFiles } from '../../tools/lib/log-receipt-files.ts';
 import { LogReceipts } from '../../tools/lib/log-receipts.ts';
@@ -23,17 +19,26 @@ import { blocksFolder } from '../fixtures/relay-process.ts';
 
 const SENDER = `did:paramant:z${'Q'.repeat(45)}`;
 const BLOCK = seed('block');
+/** What proofs have beside them in a frame. */
+const ROOM = 24_000;
+/** Answers that a client waits for the oldest proof. */
+const PATIENCE = 16;
 
 /** A process that takes blocks, and its signer. */
 function relayOver(folder: string | null) {
   const signer = new LogSigner(engine, LOG_SEED);
   const audit = startAudit({ folder, signer });
+  const owed = new OwedProofs(engine, audit.sequencer);
+  for (const epoch of audit.sequencer.epochs.filter(({ isOpen }) => !isOpen)) {
+    for (const { did, ...leaf } of owedBefore(epoch)) owed.owe(did, { ...leaf, origin: epoch.origin });
+  }
   let blocks = 0;
   /** What stands beside `accepted` for the next block. */
   const accept = async (): Promise<ControlItem[]> => {
     const transferId = seed(`transfer ${blocks++}`).subarray(0, 16);
     const salt = seed(`salt ${blocks}`);
-    const obj = { c: blockCommitment(engine, salt, BLOCK), route: '0'.repeat(32), views: 1, x: toHex(transferId) };
+    const c = blockCommitment(engine, salt, engine.sha256(BLOCK));
+    const obj = { c, route: '0'.repeat(32), views: 1, x: toHex(transferId) };
     const src = { id: SENDER, k: 'device' } as const;
     const recorded = audit.sequencer.record({ act: 'transfer.accepted', obj, res: 'success', src });
     const { origin, index, leaf: leafHash, entry, timeMs } = recorded;
@@ -47,6 +52,7 @@ function relayOver(folder: string | null) {
       mode: 'best-effort',
       withinSeconds: 60,
     } as const;
+    owed.owe(SENDER, { origin, index, transferId: toHex(transferId) });
     return [
       { type: 'accepted', transferId, repeated: false },
       { type: 'commitSalt', transferId, salt },
@@ -54,56 +60,52 @@ function relayOver(folder: string | null) {
       { type: 'logRecord', bytes: entry },
     ];
   };
-  return { ...audit, accept };
+  /** What an answer brings beside that. */
+  const brings = (): ControlItem[] => owed.next(SENDER, ROOM);
+  return { ...audit, owed, accept, brings };
 }
 
-/** A client of whatever process `log` gives at the moment. */
-function clientOf(t: Test, log: () => LogView) {
+/** A client of whatever process answers it. */
+function clientOf(t: Test) {
   const clock = { now: 0 };
   const problems: string[] = [];
-  const asked: string[] = [];
-  const fault: { code: ProblemCode | null } = { code: null };
-  const answer = async (what: string, make: () => Uint8Array): Promise<Uint8Array> => {
-    asked.push(what);
-    if (fault.code) throw new Problem(fault.code, 'as the test says');
-    return make();
-  };
   const folder = join(t.testdir(), 'receipts');
   const receipts = new LogReceipts({
     engine,
-    relay: {
-      logEpoch: (hash) =>
-        answer('epoch', () => formatTlogProof(proofOfLeaf(engine, epochById(engine, log(), toHex(hash)), 0))),
-      logProof: (origin, index) =>
-        answer('proof', () => formatTlogProof(proofOfLeaf(engine, epochOf(log(), origin), index))),
-      logTail: (hash, index) =>
-        answer('tail', () => formatTailProof(proofOfTail(engine, log(), epochById(engine, log(), toHex(hash)), index))),
-    },
     logPin: () => LOG_PIN,
     files: new LogReceiptFiles(folder),
     sender: SENDER,
     now: () => clock.now,
     onProblem: ({ code }) => problems.push(code),
   });
-  return { receipts, clock, problems, asked, fault, folder };
+  return { receipts, clock, problems, folder };
 }
 
-const hash = (): Uint8Array => BLOCK;
-
-t.test('a receipt is verified when its epoch is known, and proved once when its time is up', async (t) => {
+t.test('a receipt is verified when its epoch is known, and proved once a head covers it', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);
-  const { receipts, clock, problems, asked, folder } = clientOf(t, () => relay.sequencer);
+  const { receipts, clock, problems, folder } = clientOf(t);
+  const came: string[] = [];
+  const answer = async (): Promise<void> => {
+    const items = [...(await relay.accept()), ...relay.brings()];
+    came.push(
+      items
+        .slice(4)
+        .map(({ type }) => type)
+        .join(),
+    );
+    receipts.take(items, BLOCK);
+  };
   for (let slot = 0; slot < 6; slot++) {
-    receipts.take(await relay.accept(), hash);
-    await receipts.look();
+    await answer();
     clock.now += 15_000;
     await relay.pass(15_000);
   }
-  t.match(receipts.counters, { logReceipts: 6, logReceiptsProved: 2 });
-  t.same(asked, ['epoch', 'proof', 'proof']);
-  for (let slot = 0; slot < 6; slot++, clock.now += 60_000) await receipts.look();
+  t.same(came, ['logEpoch', '', 'logProof,logProof', '', 'logProof,logProof', '']);
+  t.match(receipts.counters, { logReceipts: 6, logReceiptsProved: 4 });
+  receipts.take([{ type: 'cover' }, ...relay.brings()]);
   t.match(receipts.counters, { logReceiptsProved: 6, logReceiptsUnproved: 0, logReceiptsContradicted: 0 });
+  t.same(relay.brings(), [], 'and once');
   t.same(problems, []);
   t.same(
     readdirSync(folder)
@@ -112,82 +114,81 @@ t.test('a receipt is verified when its epoch is known, and proved once when its 
     ['.log-epoch', ...Array(6).fill('.log-receipt')],
   );
   const [first] = readdirSync(folder).filter((name) => name.endsWith('.log-receipt'));
-  t.same(parseLogEvidence(readFileSync(join(folder, first!))).blockSha256, BLOCK);
+  t.same(parseLogEvidence(readFileSync(join(folder, first!))).blockSha256, engine.sha256(BLOCK));
 });
 
 t.test('the next epoch proves what no head of its own covers', async (t) => {
   const folder = blocksFolder(t);
   const first = relayOver(folder);
   await first.pass(0);
-  let log: LogView = first.sequencer;
-  const { receipts, clock, problems, asked } = clientOf(t, () => log);
-  receipts.take(await first.accept(), hash);
-  await receipts.look();
+  const { receipts, problems } = clientOf(t);
+  receipts.take([...(await first.accept()), ...first.brings()], BLOCK);
   const second = relayOver(folder); // the first one ended without a word
+  const types = (): string[] => {
+    const items = second.brings();
+    receipts.take(items);
+    return items.map(({ type }) => type);
+  };
+  t.same([types(), types()], [['logEpoch'], []], 'the statement again, and before its own first head no more');
   await second.pass(0);
-  log = second.sequencer;
-  clock.now += 60_000;
-  await receipts.look();
-  t.same(asked, ['epoch', 'proof', 'tail']);
+  t.same(types(), ['logTail']);
   t.match(receipts.counters, { logReceiptsProved: 1, logReceiptsUnproved: 0 });
   t.same(problems, []);
 });
 
-t.test('a log that is gone is named, a relay that cannot be asked is asked again', async (t) => {
+t.test('a relay that stays silent is named some answers after the time was up', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);
-  let log: LogView = relay.sequencer;
-  const { receipts, clock, problems, fault, asked } = clientOf(t, () => log);
-  receipts.take(await relay.accept(), hash);
-  receipts.take(await relay.accept(), hash);
-  await receipts.look();
-  await relay.pass(30_000);
+  const { receipts, clock, problems } = clientOf(t);
+  receipts.take([...(await relay.accept()), ...relay.brings()], BLOCK);
+  receipts.take(await relay.accept(), BLOCK);
+  for (let i = 0; i < 2 * PATIENCE; i++) receipts.take([{ type: 'cover' }]);
   clock.now += 60_000;
-  fault.code = 'relay-unreachable';
-  await receipts.look();
-  t.match(receipts.counters, { logReceiptsProved: 0, logReceiptsUnproved: 0 });
-  fault.code = null;
-  await receipts.look();
-  t.match(receipts.counters, { logReceiptsProved: 1, logReceiptsUnproved: 0 });
-  const other = relayOver(null);
-  await other.pass(0);
-  log = other.sequencer;
-  await receipts.look();
-  t.match(receipts.counters, { logReceiptsProved: 1, logReceiptsUnproved: 1 });
-  t.same(problems, ['relay-unreachable', 'log-receipt-unproved']);
-  asked.length = 0;
-  await receipts.look();
-  t.same(asked, [], 'and forgotten then');
+  for (let i = 0; i < PATIENCE; i++) receipts.take([{ type: 'cover' }]);
+  t.match(receipts.counters, { logReceipts: 2, logReceiptsUnproved: 0 });
+  receipts.take([{ type: 'cover' }]);
+  t.match(receipts.counters, { logReceiptsUnproved: 1 });
+  receipts.take([{ type: 'cover' }]);
+  t.match(receipts.counters, { logReceiptsUnproved: 2 });
+  receipts.take([{ type: 'cover' }]);
+  await relay.pass(30_000);
+  receipts.take([{ type: 'cover' }, ...relay.brings()]);
+  t.match(receipts.counters, { logReceiptsProved: 0, logReceiptsUnproved: 2 }, 'and forgotten then');
+  t.same(problems, ['log-receipt-unproved', 'log-receipt-unproved']);
 });
 
-t.test('a statement that is not given is asked for now and then, not each slot', async (t) => {
+t.test('a relay that skips one is named, also when it proves all others', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);
-  const { receipts, clock, problems, fault, asked } = clientOf(t, () => relay.sequencer);
-  fault.code = 'not-available';
-  receipts.take(await relay.accept(), hash);
-  for (let slot = 0; slot < 30; slot++, clock.now += 1000) await receipts.look();
-  t.same(asked, ['epoch', 'epoch']);
-  fault.code = 'relay-answer-invalid';
-  await receipts.look();
-  t.same(problems, ['relay-answer-invalid']);
-  fault.code = null;
-  clock.now += 15_000;
-  await receipts.look();
-  t.match(receipts.counters, { logReceipts: 1, logReceiptsRefused: 0 });
+  const { receipts, clock, problems } = clientOf(t);
+  const transfers: Uint8Array[] = [];
+  for (let i = 0; i < 3; i++) {
+    const items = await relay.accept();
+    transfers.push(itemOf(items, 'accepted')!.transferId);
+    receipts.take([...items, ...relay.brings()], BLOCK);
+  }
+  await relay.pass(30_000);
+  const proofs = [...relay.brings(), ...relay.brings()];
+  const about = (transferId: Uint8Array) =>
+    proofs.filter((item) => item.type === 'logProof' && toHex(item.transferId) === toHex(transferId));
+  clock.now += 60_000;
+  for (let i = 0; i < 10; i++) receipts.take(about(transfers[1]!));
+  for (let i = 0; i < 10; i++) receipts.take(about(transfers[2]!));
+  t.match(receipts.counters, { logReceiptsProved: 2, logReceiptsUnproved: 1 });
+  t.same(problems, ['log-receipt-unproved']);
 });
 
 t.test('beside a repeated block, and to a reader, no receipt is owed', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);
-  const { receipts, problems } = clientOf(t, () => relay.sequencer);
+  const { receipts, problems } = clientOf(t);
   const transferId = new Uint8Array(16);
   const lease = { type: 'lease', transferId, blockSha256: BLOCK, attempt: 1, leaseMs: 1 } as const;
-  receipts.take([{ type: 'accepted', transferId, repeated: true }], hash);
-  receipts.take([lease], hash);
-  receipts.take([{ type: 'cover' }], hash);
+  receipts.take([{ type: 'accepted', transferId, repeated: true }], BLOCK);
+  receipts.take([lease]);
+  receipts.take([{ type: 'cover' }]);
   t.equal(receipts.counters.logReceiptsMissing, 0);
-  receipts.take([{ type: 'accepted', transferId, repeated: false }], hash);
+  receipts.take([{ type: 'accepted', transferId, repeated: false }], BLOCK);
   t.equal(receipts.counters.logReceiptsMissing, 1);
   t.same(problems, ['log-receipt-missing']);
 });
@@ -195,19 +196,19 @@ t.test('beside a repeated block, and to a reader, no receipt is owed', async (t)
 t.test('a receipt that comes with a later answer counts like any other', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);
-  const { receipts, problems } = clientOf(t, () => relay.sequencer);
+  const { receipts, problems } = clientOf(t);
   const [accepted, salt, owed, record] = await relay.accept();
-  receipts.take([accepted!, salt!, record!], hash);
+  receipts.take([accepted!, salt!, record!], BLOCK);
   t.match(receipts.counters, { logReceipts: 0, logReceiptsMissing: 1 });
-  receipts.take([...(await relay.accept()), owed!], hash);
-  await receipts.look();
+  receipts.take([...(await relay.accept()), owed!], BLOCK);
+  receipts.take(relay.brings());
   t.match(receipts.counters, { logReceipts: 2, logReceiptsMissing: 1, logReceiptsRefused: 0 });
-  receipts.take([...(await relay.accept()), owed!], hash);
+  receipts.take([...(await relay.accept()), owed!], BLOCK);
   t.match(receipts.counters, { logReceipts: 3, logReceiptsRefused: 1 }, 'but once');
   for (let i = 0; i < 70; i++)
     receipts.take(
       (await relay.accept()).filter(({ type }) => type !== 'logReceipt'),
-      hash,
+      BLOCK,
     );
   t.match(receipts.counters, { logReceiptsMissing: 71 });
   t.same([...new Set(problems)], ['log-receipt-missing', 'log-receipt-invalid']);
@@ -216,9 +217,9 @@ t.test('a receipt that comes with a later answer counts like any other', async (
 t.test('what waits is bounded', async (t) => {
   const relay = relayOver(null);
   await relay.pass(0);
-  const { receipts } = clientOf(t, () => relay.sequencer);
+  const { receipts } = clientOf(t);
   const items = await relay.accept();
-  for (let i = 0; i < 1030; i++) receipts.take(items, hash);
+  for (let i = 0; i < 1030; i++) receipts.take(items, BLOCK);
   t.equal(receipts.counters.logReceiptsUnproved, 6);
 });
 
@@ -237,11 +238,11 @@ t.test(
 
     const relay = relayOver(null);
     await relay.pass(0);
-    const client = clientOf(t, () => relay.sequencer);
+    const client = clientOf(t);
     rmSync(client.folder, { recursive: true });
     writeFileSync(client.folder, 'a file where the folder was');
-    client.receipts.take(await relay.accept(), hash);
-    await client.receipts.look();
+    client.receipts.take(await relay.accept(), BLOCK);
+    client.receipts.take(relay.brings());
     t.match(client.receipts.counters, { logReceipts: 1, logReceiptsRefused: 0 });
     t.same(client.problems, ['state-failed', 'state-failed']);
   },

@@ -2,17 +2,17 @@
  * Takes an export into an archive: copies what the layout names, checks the copy from its data and against all that the
  * archive holds, and only then adds it. Whoever made the export has no say in what is read, nor where it is written.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { Added, ArchiveStore } from './archive-store.ts';
 import type { EpochFiles } from './epoch-files.ts';
+import { copyEpoch } from './epoch-folder.ts';
 import { checkExport, type EpochReport, type ExportReport } from './export-check.ts';
 import { findEpochs } from './export-folder.ts';
-import type { EpochPlace } from './export-source.ts';
-import { epochPath } from './layout.ts';
+import { INBOX } from './layout.ts';
 
 /** What the archive got of an epoch. */
 export interface TakenEpoch extends EpochReport {
@@ -36,12 +36,13 @@ export interface IntakeOptions {
 /** Refuses what is no export at all (`file-invalid`, `log-missing`) and a copy that does not fit (`state-failed`). */
 export function takeIn(store: ArchiveStore, folder: string, { engine, logPin, onProgress }: IntakeOptions): Intake {
   store.clearIncoming();
-  for (const place of findEpochs(folder)) copyEpoch(place, join(store.incoming, place.at));
+  for (const { at } of findEpochs(folder)) copyIn(join(folder, at), join(store.incoming, at));
   const against = store.isEmpty ? {} : { against: store.path };
   const report = checkExport({
     engine,
     folder: store.incoming,
     logPin,
+    noManifest: true,
     ...against,
     ...(onProgress ? { onProgress } : {}),
   });
@@ -65,17 +66,13 @@ function takeEpoch(store: ArchiveStore, epoch: EpochReport): TakenEpoch {
   return { ...epoch, before, added: store.take(epoch.id, place.open()) };
 }
 
-function copyEpoch(place: EpochPlace, to: string): void {
-  const folder = place.open();
-  for (const file of folder.files.values()) {
-    if (file.kind === 'cosignature') continue; // of others, on their way to the relay
-    const path = join(to, epochPath(file));
-    try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(path, folder.read(file)!, { mode: 0o644 });
-    } catch (thrown) {
-      if (thrown instanceof Problem) throw thrown;
-      throw new Problem('state-failed', `${path} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
-    }
+/** Cosignatures stay where they are: they are for the relay, and nobody vouches for them here. */
+function copyIn(from: string, to: string): void {
+  try {
+    copyEpoch(from, to);
+    rmSync(join(to, INBOX), { recursive: true, force: true });
+  } catch (thrown) {
+    if (thrown instanceof Problem) throw thrown;
+    throw new Problem('state-failed', `${to} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);
   }
 }

@@ -14,18 +14,25 @@ import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
 import { Progress } from './progress.ts';
 import { folderArgument, reportLines } from './verify.ts';
 
+/** The key of the archive. */
+export const COSIGNER_OPTION = {
+  type: 'string',
+  value: 'FILE',
+  help: 'key that "cosigner" made: cosign the newest head of each epoch',
+} as const;
+
 const SPEC: CommandSpec = {
   name: 'ghostpipe-audit archive',
   summary: 'verify an export, take it into an archive, and sign for what the archive then holds',
-  usage: 'DIR --into STORE [--key FILE] [OPTIONS]',
+  usage: 'DIR --into STORE [--cosigner FILE] [OPTIONS]',
   options: {
     ...PIN_OPTIONS,
     into: { type: 'string', value: 'STORE', help: 'folder of the archive; it is made when it is not there' },
-    key: { type: 'string', value: 'FILE', help: 'key that "cosigner" made: cosign the newest head of each epoch' },
+    cosigner: COSIGNER_OPTION,
     return: { type: 'string', value: 'DIR', help: 'where cosignatures for the relay are written (default: DIR)' },
   },
   examples: [
-    'ghostpipe-audit archive /media/stick --into /srv/plant-1 --key /etc/ghostpipe-audit/cosigner.json --relay iot',
+    'ghostpipe-audit archive /media/stick --into /srv/plant-1 --cosigner /etc/ghostpipe-audit/cosigner.json --relay iot',
     'ghostpipe-audit verify /srv/plant-1 --relay iot',
   ],
   maxPositionals: 1,
@@ -37,7 +44,7 @@ export function archive(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const folder = folderArgument(args);
     const logPin = logPinOption(args);
-    const keyFile = args.text('key');
+    const keyFile = args.text('cosigner');
     const key = keyFile === undefined ? null : readCosignerKey(nativeEngine, keyFile);
     const back = args.text('return') ?? folder;
     if (key) requireWritable(back);

@@ -25,15 +25,18 @@ export type ReadFile = (path: string, limit: number) => Uint8Array | null;
 export class EpochFiles {
   /** Names that are no part of an export. */
   readonly strange: readonly Strange[];
+  /** True on a live stick while the epoch goes on: what fills no bundle yet is in a journal, which is not read here. */
+  readonly hasJournal: boolean;
   readonly #files: ReadonlyMap<string, EpochFile>;
   readonly #read: ReadFile;
   /** Widths that are there, ascending, by level and index. */
   readonly #widths = new Map<string, number[]>();
 
   /** Of files of the layout by their paths below the epoch, which `read` gives. */
-  constructor(files: ReadonlyMap<string, EpochFile>, strange: readonly Strange[], read: ReadFile) {
+  constructor(files: ReadonlyMap<string, EpochFile>, strange: readonly Strange[], read: ReadFile, hasJournal = false) {
     this.#files = files;
     this.strange = strange;
+    this.hasJournal = hasJournal;
     this.#read = read;
     for (const { level, index, width } of this.#all('tile').map(({ tile }) => tile)) {
       const key = `${level}/${index}`;

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 import { readPlainFile } from '../lib/files.ts';
 import { EpochFiles, type Strange } from './epoch-files.ts';
-import { type EpochFile, isEpochSubfolder, MAX_NAMES, OF_THE_EXPORT, parseEpochPath } from './layout.ts';
+import { type EpochFile, isEpochSubfolder, JOURNAL, MAX_NAMES, OF_THE_EXPORT, parseEpochPath } from './layout.ts';
 
 export class EpochFolder extends EpochFiles {
   readonly path: string;
@@ -15,8 +15,8 @@ export class EpochFolder extends EpochFiles {
   /** Looks through the names. Refuses `file-invalid` for what is no folder, and for too many names. */
   constructor(path: string) {
     requireFolder(path);
-    const { files, strange } = namesBelow(path);
-    super(files, strange, (below, limit) => readPlainFile(join(path, below), limit));
+    const { files, strange, hasJournal } = namesBelow(path);
+    super(files, strange, (below, limit) => readPlainFile(join(path, below), limit), hasJournal);
     this.path = path;
   }
 }
@@ -46,16 +46,26 @@ export function* entriesOf(path: string): Generator<Dirent> {
   }
 }
 
-function namesBelow(path: string): { files: Map<string, EpochFile>; strange: Strange[] } {
+interface Names {
+  readonly files: ReadonlyMap<string, EpochFile>;
+  readonly strange: readonly Strange[];
+  readonly hasJournal: boolean;
+}
+
+function namesBelow(path: string): Names {
   const files = new Map<string, EpochFile>();
   const strange: Strange[] = [];
   let names = 0;
+  let hasJournal = false;
   const look = (folder: string): void => {
     for (const entry of entriesOf(join(path, folder))) {
       names += 1;
       if (names > MAX_NAMES) throw new Problem('file-invalid', `${path} holds more than ${MAX_NAMES} names`);
       const below = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (folder === '' && OF_THE_EXPORT.has(entry.name)) continue;
+      if (folder === '' && OF_THE_EXPORT.has(entry.name)) {
+        hasJournal ||= entry.name === JOURNAL && entry.isDirectory();
+        continue;
+      }
       const file = parseEpochPath(below);
       if (entry.isDirectory() && isEpochSubfolder(below)) look(below);
       else if (entry.isFile() && file) files.set(below, file);
@@ -63,5 +73,5 @@ function namesBelow(path: string): { files: Map<string, EpochFile>; strange: Str
     }
   };
   look('');
-  return { files, strange };
+  return { files, strange, hasJournal };
 }

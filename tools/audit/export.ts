@@ -1,6 +1,6 @@
 /** `ghostpipe-audit export`: the log of a running relay as a folder that proves itself. */
 import { nativeEngine } from '../../protocol/engine/native.ts';
-import { CLIENT_OPTIONS, openClient } from '../lib/client.ts';
+import { CLIENT_OPTIONS, type Client, openClient } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, EXIT, printJson, requiredOption, runCommand } from '../lib/command.ts';
 import type { ExportReport } from './export-check.ts';
 import { runExport } from './export-run.ts';
@@ -42,9 +42,18 @@ export function exportLog(argv: readonly string[]): Promise<number> {
 
 async function pull(to: string, args: Arguments): Promise<ExportReport> {
   const client = openClient(nativeEngine, args);
+  try {
+    return await pullLog(client, to);
+  } finally {
+    client.relay.close();
+  }
+}
+
+/** Exports the log of the client's relay to `to`. */
+export async function pullLog(client: Client, to: string): Promise<ExportReport> {
   const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
   try {
-    await client.membership.renew();
+    await client.membership.join();
     return await runExport({
       engine: nativeEngine,
       log: new RelayLog(nativeEngine, client.relay),
@@ -57,6 +66,5 @@ async function pull(to: string, args: Arguments): Promise<ExportReport> {
   } finally {
     pulling.end();
     verifying.end();
-    client.relay.close();
   }
 }

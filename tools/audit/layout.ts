@@ -26,6 +26,8 @@ export const EARLIER = 'earlier';
 /** Folder of the epochs of a live stick, and of its journal. */
 export const EPOCHS = 'epochs';
 export const JOURNAL = 'journal';
+/** Folder of cosignatures on their way to the relay. */
+export const INBOX = 'inbox';
 
 /** Names in one folder of an epoch's tree, all together: a week of heads and four million records have 60,000. */
 export const MAX_NAMES = 262_144;

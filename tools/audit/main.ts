@@ -10,6 +10,7 @@ import { returnInbox } from './return.ts';
 import { search } from './search.ts';
 import { show } from './show.ts';
 import { verify } from './verify.ts';
+import { watch } from './watch.ts';
 
 const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   export: exportLog,
@@ -19,6 +20,7 @@ const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<
   prove,
   report,
   archive,
+  watch,
   cosigner,
   return: returnInbox,
 };

@@ -193,7 +193,7 @@ class SourceCheck {
     });
   }
 
-  #tellMissing({ epoch: { origin, place, heads }, size, result }: Checked): void {
+  #tellMissing({ epoch: { origin, place, folder, heads }, size, result }: Checked): void {
     if (heads.length === 0)
       this.#findings.note(`${place.at || '.'}: no head of this epoch holds: nothing of it is proved`);
     for (const { from, below } of result.unarchived) {
@@ -204,6 +204,8 @@ class SourceCheck {
       } as const;
       const what = `the records of leaves ${from} to ${below - 1} are not there or cannot be read`;
       if ((this.#pruned.get(origin) ?? 0) >= below) this.#findings.note(`${origin}: ${what}; the log says so`);
+      else if (folder.hasJournal && below - from < TILE_WIDTH && below === size)
+        this.#findings.note(`${origin}: ${what}; the epoch goes on, and its journal is not read`);
       else
         this.#findings.add(
           'log-missing',

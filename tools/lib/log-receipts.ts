@@ -2,8 +2,7 @@
  * Holds the relay to its log receipts: each is verified when it comes, and when its time is up the relay has to show a
  * signed head that has the record. What is wrong is named and counted; no record of the client depends on any of it.
  *
- * `look` asks the relay for at most one statement and one proof, so a client that takes one receipt a slot and looks once
- * a slot keeps up, in the same rhythm whatever it sends.
+ * All of it comes in the control frames of the exchanges that there are anyway: nothing is ever asked for.
  */
 import { verifyCheckpoint } from '../../protocol/checkpoint.ts';
 import { type ControlItem, itemOf } from '../../protocol/control.ts';
@@ -11,26 +10,25 @@ import type { Engine } from '../../protocol/engine/engine.ts';
 import { formatLogEvidence, type LogEvidence, verifyLogEvidence } from '../../protocol/log-evidence.ts';
 import { type LogReceipt, parseLogReceipt } from '../../protocol/log-receipt.ts';
 import { verifyInclusion } from '../../protocol/merkle.ts';
-import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { parseTailProof, verifyTailProof } from '../../protocol/tail-proof.ts';
 import { toHex } from '../../protocol/text.ts';
 import { parseTlogProof } from '../../protocol/tlog-proof.ts';
 import { type LogEpoch, LogEpochs } from './log-epochs.ts';
 import type { LogReceiptFiles } from './log-receipt-files.ts';
-import type { RelayClient } from './relay-client.ts';
 
 /** Most receipts that wait for their time. */
 const MAX_WAITING = 1024;
 /** Most blocks whose receipt may still come: as many as a relay owes. */
 const MAX_UNSIGNED = 64;
-/** Several times before the first receipt is due. */
-const ASK_AGAIN_MS = 15_000;
-/** The relay could not be asked, which says nothing of what it would show. */
-const NO_ANSWER: readonly ProblemCode[] = ['relay-unreachable', 'pin-mismatch', 'tls-group'];
+/**
+ * Answers without the proof of the oldest receipt after its time was up: proofs come oldest first, one in each answer at
+ * least, and this many may be lost or late.
+ */
+const PATIENCE = 16;
 
 export interface LogReceiptsOptions {
   readonly engine: Engine;
-  readonly relay: Pick<RelayClient, 'logEpoch' | 'logProof' | 'logTail'>;
   /** Pin of the relay's log key, by the profile of the moment. */
   readonly logPin: () => string;
   /** Where evidence is kept; null for nowhere. */
@@ -51,13 +49,16 @@ export interface LogReceiptCounters {
   logReceiptsRefused: number;
   /** Verified ones whose record a signed head has, or the statement of the next epoch. */
   logReceiptsProved: number;
-  /** Those of which the relay showed neither when their time was up. */
+  /** Those of which the relay showed neither in time. */
   logReceiptsUnproved: number;
   /** Those of which it showed a signed head that does not have the record. */
   logReceiptsContradicted: number;
 }
 
-/** A receipt whose time is not up. */
+/** What shows a leaf: under a head, or in the tail of an epoch. */
+type ProofItem = Extract<ControlItem, { readonly type: 'logProof' | 'logTail' }>;
+
+/** A receipt that is not proved. */
 interface Waiting {
   readonly receipt: LogReceipt;
   readonly dueMs: number;
@@ -80,45 +81,49 @@ export class LogReceipts {
   readonly #unsigned = new Map<string, Omit<LogEvidence, 'receipt'>>();
   /** In the order of their coming. */
   #waiting: Waiting[] = [];
-  /** When a statement that the relay did not give is asked for again. */
-  #askAgainMs = Number.NEGATIVE_INFINITY;
+  /** Answers since the oldest one was due, or since the one before it was proved. */
+  #overdue = 0;
 
   constructor(options: LogReceiptsOptions) {
     this.#options = options;
     this.#epochs = new LogEpochs(options);
   }
 
-  /** Takes what the relay said beside a block that it took or gave, by the hash of the block. */
-  take(items: readonly ControlItem[], blockSha256: () => Uint8Array): void {
-    const about = itemOf(items, 'accepted') ?? itemOf(items, 'lease');
-    if (!about) return;
-    const id = toHex(about.transferId);
-    const [record, salt] = [itemOf(items, 'logRecord'), itemOf(items, 'commitSalt')];
-    if (record && salt) {
-      this.#unsigned.set(id, { blockSha256: blockSha256(), record: record.bytes, salt: salt.salt });
-      if (this.#unsigned.size > MAX_UNSIGNED) this.#unsigned.delete(this.#unsigned.keys().next().value!);
+  /**
+   * Takes what the relay said in an answer: beside a block that it took (`handedIn`), or beside a block or a cover that
+   * it gave. Never throws.
+   */
+  take(items: readonly ControlItem[], handedIn?: Uint8Array): void {
+    const about = handedIn ? itemOf(items, 'accepted') : itemOf(items, 'lease');
+    if (about) this.#takeRecord(items, about.transferId, handedIn ?? null);
+    for (const item of items) {
+      if (item.type === 'logReceipt') this.#guarded(() => this.#takeReceipt(item.bytes, about?.transferId));
+      else if (item.type === 'logEpoch') this.#meet(item.originHash, item.bytes);
+      else if (item.type === 'logProof' || item.type === 'logTail') this.#takeProof(item);
     }
-    for (const item of items) if (item.type === 'logReceipt') this.#guarded(() => this.#takeReceipt(item.bytes, id));
     // Beside a repeated block none is due: the relay may be another process by now. A reader may get an adopted one.
-    const isOwed = about.type === 'accepted' && !about.repeated;
-    if (isOwed && (this.#unsigned.has(id) || !record || !salt)) this.#missing();
+    const isOwed = about?.type === 'accepted' && !about.repeated;
+    const hasEvidence = itemOf(items, 'logRecord') && itemOf(items, 'commitSalt');
+    if (isOwed && (this.#unsigned.has(toHex(about.transferId)) || !hasEvidence)) this.#missing();
+    this.#judgeOldest();
   }
 
-  /** Asks the relay for what is missing and due: at most a statement and a proof. Never throws. */
-  async look(): Promise<void> {
-    const stranger = this.#waiting.find(({ evidence }) => evidence !== null);
-    if (stranger && this.#options.now() >= this.#askAgainMs) await this.#meet(stranger.receipt.originHash);
-    const [oldest] = this.#waiting;
-    if (oldest && oldest.dueMs <= this.#options.now()) await this.#demand(oldest);
+  /** Keeps record and salt of a block until its receipt is there. */
+  #takeRecord(items: readonly ControlItem[], transferId: Uint8Array, handedIn: Uint8Array | null): void {
+    const [lease, record, salt] = [itemOf(items, 'lease'), itemOf(items, 'logRecord'), itemOf(items, 'commitSalt')];
+    if (!record || !salt) return;
+    const blockSha256 = handedIn ? this.#options.engine.sha256(handedIn) : lease!.blockSha256;
+    this.#unsigned.set(toHex(transferId), { blockSha256, record: record.bytes, salt: salt.salt });
+    if (this.#unsigned.size > MAX_UNSIGNED) this.#unsigned.delete(this.#unsigned.keys().next().value!);
   }
 
   /** A receipt may come with a later answer than its block, when it could not be signed before. */
-  #takeReceipt(bytes: Uint8Array, about: string): void {
+  #takeReceipt(bytes: Uint8Array, about: Uint8Array | undefined): void {
     const receipt = parseLogReceipt(bytes);
     const id = toHex(receipt.transferId);
     const rest = this.#unsigned.get(id);
     if (!rest) {
-      if (id === about) return; // without its record it is as good as none
+      if (about && id === toHex(about)) return; // without its record it is as good as none
       throw new Problem('log-receipt-invalid', `the log receipt is for another transfer than it came with, ${id}`);
     }
     this.#unsigned.delete(id);
@@ -136,15 +141,8 @@ export class LogReceipts {
   }
 
   /** Learns an epoch, and verifies what waits for it. A statement by another key makes all of its receipts worthless. */
-  async #meet(originHash: Uint8Array): Promise<void> {
-    const proof = await this.#options.relay.logEpoch(originHash).catch((thrown) => {
-      const problem = asProblem(thrown);
-      if (problem.code !== 'not-available') this.#options.onProblem(problem);
-    });
-    if (!proof) {
-      this.#askAgainMs = this.#options.now() + ASK_AGAIN_MS;
-      return;
-    }
+  #meet(originHash: Uint8Array, proof: Uint8Array): void {
+    if (this.#epochs.known(originHash)) return;
     const id = toHex(originHash);
     let epoch: LogEpoch | undefined;
     for (const waiting of this.#waiting.filter(({ receipt }) => toHex(receipt.originHash) === id)) {
@@ -169,44 +167,52 @@ export class LogReceipts {
     this.#keep('log-receipt', receipt.transferId, formatLogEvidence(evidence));
   }
 
-  /** The time of a receipt is up: a head must have its leaf, or the next epoch must know of it. */
-  async #demand(waiting: Waiting): Promise<void> {
-    const { receipt } = waiting;
-    const epoch = this.#epochs.known(receipt.originHash);
-    if (!epoch) {
-      this.#forget(waiting);
-      this.#unproved(waiting, 'the relay does not show its epoch');
-      return;
-    }
+  /** Proofs of receipts that nobody waits for, as those of an earlier process of this device, say nothing. */
+  #takeProof(item: ProofItem): void {
+    const id = toHex(item.transferId);
+    const waiting = this.#waiting.find(({ receipt }) => toHex(receipt.transferId) === id);
+    const epoch = waiting && this.#epochs.known(waiting.receipt.originHash);
+    if (!epoch) return;
     try {
-      if (await this.#isProved(receipt, epoch)) this.counters.logReceiptsProved += 1;
-      else this.#unproved(waiting, `no head of ${epoch.origin} has leaf ${receipt.index}`);
+      if (!this.#isProved(waiting.receipt, epoch, item)) return; // it may come yet
+      this.counters.logReceiptsProved += 1;
+      if (waiting === this.#waiting[0]) this.#overdue = 0;
     } catch (thrown) {
       const problem = asProblem(thrown);
       this.#options.onProblem(problem);
-      if (NO_ANSWER.includes(problem.code)) return; // it is asked again
       if (problem.code !== 'log-receipt-contradicted') this.#unproved(waiting, 'the relay gave no proof that holds');
     }
     this.#forget(waiting);
   }
 
-  /** Whether the relay shows that the log has the leaf; false when it has nothing to show. */
-  async #isProved(receipt: LogReceipt, { origin, keys }: LogEpoch): Promise<boolean> {
-    const { engine, relay, logPin } = this.#options;
-    const { originHash, index, leafHash, timeMs, withinSeconds } = receipt;
-    const text = await orNothing(relay.logProof(origin, index));
-    if (text) {
-      const { checkpoint, hashes } = parseTlogProof(text);
-      const { head, seconds } = verifyCheckpoint(engine, checkpoint, origin, keys);
-      if (head.size <= index && seconds * 1000 <= timeMs + withinSeconds * 1000) return false;
-      this.#compare(receipt, text, () => verifyInclusion(engine, hashes, index, leafHash, head.size, head.root));
+  /** Whether the proof shows that the log has the leaf; false for a head of before its time. */
+  #isProved(receipt: LogReceipt, { origin, keys }: LogEpoch, { type, bytes }: ProofItem): boolean {
+    const { engine, logPin } = this.#options;
+    const { index, leafHash, timeMs, withinSeconds } = receipt;
+    if (type === 'logTail') {
+      const proof = { ...parseTailProof(bytes), origin, proves: { index } };
+      this.#compare(receipt, bytes, () => verifyTailProof(engine, proof, leafHash, logPin()));
       return true;
     }
-    const tail = await orNothing(relay.logTail(originHash, index));
-    if (!tail) return false;
-    const proof = { ...parseTailProof(tail), origin, proves: { index } };
-    this.#compare(receipt, tail, () => verifyTailProof(engine, proof, leafHash, logPin()));
+    const { checkpoint, hashes } = parseTlogProof(bytes);
+    const { head, seconds } = verifyCheckpoint(engine, checkpoint, origin, keys);
+    if (head.size <= index && seconds * 1000 <= timeMs + withinSeconds * 1000) return false;
+    this.#compare(receipt, bytes, () => verifyInclusion(engine, hashes, index, leafHash, head.size, head.root));
     return true;
+  }
+
+  /** Names the oldest receipt when its time is up and its proof does not come. */
+  #judgeOldest(): void {
+    const [oldest] = this.#waiting;
+    const isDue = oldest && oldest.dueMs <= this.#options.now();
+    this.#overdue = isDue ? this.#overdue + 1 : 0;
+    if (!isDue || this.#overdue <= PATIENCE) return;
+    const epoch = this.#epochs.known(oldest.receipt.originHash);
+    const fact = epoch
+      ? `no head of ${epoch.origin} has leaf ${oldest.receipt.index}`
+      : 'the relay does not show its epoch';
+    this.#forget(oldest);
+    this.#unproved(oldest, fact);
   }
 
   /** A signed head that does not lead to the leaf speaks against the relay, and is kept. */
@@ -254,14 +260,5 @@ export class LogReceipts {
       this.#options.onProblem(asProblem(thrown));
       return false;
     }
-  }
-}
-
-async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (thrown) {
-    if (asProblem(thrown).code === 'not-available') return undefined;
-    throw thrown;
   }
 }

@@ -3,7 +3,8 @@
  * connection of its own says what this device has, and brings what is new as far as a control frame goes.
  */
 import { canonicalBytes, parseJson } from '../../protocol/canonical.ts';
-import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts';
+import { type ControlItem, itemOf } from '../../protocol/control.ts';
+import { fillControl } from '../../protocol/control-room.ts';
 import { didOf, digestOf } from '../../protocol/identity.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { peersOf, ROSTER } from '../../protocol/roster.ts';

@@ -5,7 +5,6 @@ import { CONTROL_BYTES, type ControlItem, encodeControl, parseControl } from '..
 import { Problem } from '../../protocol/problem.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { MAX_LANES, windowMs } from '../../protocol/slot-plan.ts';
-import { MAX_TAIL_PROOF_BYTES } from '../../protocol/tail-proof.ts';
 import { toHex } from '../../protocol/text.ts';
 import { writePaced } from './paced.ts';
 import { type PinnedPeer, peerOf, pinnedAgent } from './pinned-tls.ts';
@@ -15,8 +14,6 @@ const OCTETS = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 /** A status or an exposition with as many devices as a roster may have. */
 const STATUS_LIMIT = 1_048_576;
-/** The longest proof of the audit log. */
-const LOG_LIMIT = MAX_TAIL_PROOF_BYTES;
 const IDLE_TIMEOUT_MS = 30_000;
 /** However short the interval, a relay under load gets this long to say something. */
 const LEAST_IDLE_TIMEOUT_MS = 5_000;
@@ -187,23 +184,6 @@ export class RelayClient {
 
   async delete(transferId: Uint8Array): Promise<Json> {
     return this.#json('DELETE', `/v2/inbound/${toHex(transferId)}`);
-  }
-
-  /** The relay's `.tlog-proof` of the statement of a log epoch, by the SHA-256 of its origin: to be verified. */
-  async logEpoch(originHash: Uint8Array): Promise<Uint8Array> {
-    return this.#exchange({ method: 'GET', path: `/v2/ct/epochs/${toHex(originHash)}/epoch`, limit: LOG_LIMIT });
-  }
-
-  /** The relay's `.tlog-proof` of a leaf of the log `origin`: to be verified. */
-  async logProof(origin: string, index: number): Promise<Uint8Array> {
-    const path = `/v2/ct/proof?origin=${encodeURIComponent(origin)}&index=${index}`;
-    return this.#exchange({ method: 'GET', path, limit: LOG_LIMIT });
-  }
-
-  /** The relay's tail proof of a leaf of an epoch that ended, by the SHA-256 of its origin: to be verified. */
-  async logTail(originHash: Uint8Array, index: number): Promise<Uint8Array> {
-    const path = `/v2/ct/epochs/${toHex(originHash)}/tail?index=${index}`;
-    return this.#exchange({ method: 'GET', path, limit: LOG_LIMIT });
   }
 
   /** What a call of the audit log answers to `path`, at most `limit` bytes: to be verified. */

@@ -47,8 +47,8 @@ const LOG_CALLS: readonly Call[] = [
 
 /** What the relay serves to each zone: OT submits, IT claims, management does the rest. */
 const ZONE_CALLS: Readonly<Record<Zone, readonly Call[]>> = {
-  ot: ['inbound', 'membership', 'ct-epoch', 'ct-proof'],
-  it: ['claim', 'membership', 'ct-epoch', 'ct-proof'],
+  ot: ['inbound', 'membership'],
+  it: ['claim', 'membership'],
   management: [
     'register',
     'membership',

@@ -2,7 +2,8 @@
  * The downlink: one claim a slot and lane, whether anything waits or not. Each says what became of the blocks before,
  * and brings a block or a cover. What is done with a block goes on beside the slots and delays none of them.
  */
-import { type ControlItem, fillControl, itemOf } from '../../protocol/control.ts';
+import { type ControlItem, itemOf } from '../../protocol/control.ts';
+import { fillControl } from '../../protocol/control-room.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import type { Roster } from '../../protocol/roster.ts';
 import { toHex } from '../../protocol/text.ts';
@@ -127,7 +128,6 @@ export class Downlink {
 
   async #slot(): Promise<Problem | null> {
     const met = await Promise.all(this.#frames.map((frame) => this.#claim(frame)));
-    void this.#options.logReceipts?.look();
     const problems = [this.#obstacle, ...met].filter((each) => each !== null);
     if (problems.length > 0) this.failedSlots += 1;
     for (const problem of problems) this.#options.onProblem(problem);
@@ -142,11 +142,10 @@ export class Downlink {
       this.#pending = this.#pending.filter((item) => !frame.includes(item));
       this.answeredMs = clock.now();
       this.#reportRefusals(items);
+      this.#options.logReceipts?.take(items);
       const lease = itemOf(items, 'lease');
-      if (lease) {
-        this.#options.logReceipts?.take(items, () => lease.blockSha256);
-        this.#takeInHand(block, lease);
-      } else if (itemOf(items, 'cover')) this.covers += 1;
+      if (lease) this.#takeInHand(block, lease);
+      else if (itemOf(items, 'cover')) this.covers += 1;
       else throw new Problem('relay-answer-invalid', 'a claim was answered by neither a lease nor a cover');
       return null;
     } catch (thrown) {

@@ -164,7 +164,6 @@ export class Uplink {
     const ready = this.#lanes.filter(({ pending }) => pending);
     const met = await Promise.all(ready.map((lane) => this.#guarded(() => this.#exchange(lane))));
     const kept = await this.#guarded(async () => this.#options.outbox.settle());
-    void this.#options.logReceipts.look();
     const problems = [this.#obstacle, ...met, kept].filter((each) => each !== null);
     if (problems.length > 0) this.counters.failedSlots += 1;
     for (const problem of problems) this.#options.onProblem(problem);
@@ -172,7 +171,7 @@ export class Uplink {
   }
 
   async #exchange(lane: Lane): Promise<void> {
-    const { relay, outbox, clock, ttlSeconds, logReceipts, engine } = this.#options;
+    const { relay, outbox, clock, ttlSeconds, logReceipts } = this.#options;
     const { batch, block } = lane.pending!;
     const items = await relay.submit(block.bytes).catch((thrown: unknown) => {
       if (REFUSED_FOR_GOOD.includes(asProblem(thrown).code)) this.#giveUp(lane);
@@ -181,7 +180,7 @@ export class Uplink {
     const refusal = itemOf(items, 'problem');
     if (!refusal) {
       lane.pending = null;
-      logReceipts.take(items, () => engine.sha256(block.bytes));
+      logReceipts.take(items, block.bytes);
       this.answeredMs = clock.now();
       this.counters.blocks += 1;
       if (batch.type === 'idle') this.counters.idleBlocks += 1;

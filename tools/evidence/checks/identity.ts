@@ -58,7 +58,7 @@ export const IDENTITY_CHECKS: readonly RunCheck[] = [
       'any-key': {
         mutations: [
           {
-            file: 'relay/routes/device.ts',
+            file: 'relay/routes/registering.ts',
             find: 'registration.grant.apiKeyHash !== apiKeyHash(engine, apiKey)',
             replace: "apiKey === ''",
           },

@@ -70,6 +70,12 @@ export interface Twin {
 /** Ports of the twin: the pq listener of each zone, then all others. */
 const ZONE_PORTS: Readonly<Record<Zone, number>> = { ot: 3000, it: 3001, management: 3002 };
 const OTHER_PORTS = 3003;
+/** Calls that the twin serves besides, since checks look by them one step at a time. */
+const LOOKED_BY: Readonly<Record<Zone, readonly Call[]>> = {
+  ot: ['inbound', 'status', 'delete', 'register', 'did', 'roster'],
+  it: ['claim', 'ack', 'outbound', 'register', 'did', 'roster'],
+  management: ['register', 'roster'],
+};
 const MUTATOR = join(import.meta.dirname, 'mutator.ts');
 
 export class Scene {
@@ -175,7 +181,9 @@ export class Scene {
     const listeners = given.listeners.map((listener, i) => {
       const isFirst = listener.tls === 'pq' && !taken.has(listener.zone);
       if (isFirst) taken.add(listener.zone);
-      return { ...listener, address: this.address, port: isFirst ? ZONE_PORTS[listener.zone] : OTHER_PORTS + i };
+      const port = isFirst ? ZONE_PORTS[listener.zone] : OTHER_PORTS + i;
+      const calls = isFirst ? [...new Set([...listener.calls, ...LOOKED_BY[listener.zone]])] : listener.calls;
+      return { ...listener, address: this.address, port, calls };
     });
     const { seedFile, site } = own;
     const { kind: _kind, path: _path, ...store } = (given.store ?? {}) as Record<string, unknown>;
