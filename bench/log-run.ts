@@ -11,11 +11,13 @@ import { pinOf, toBase64Url } from '../protocol/text.ts';
 import { formatTlogProof } from '../protocol/tlog-proof.ts';
 import { Epochs } from '../relay/log/epochs.ts';
 import type { EpochView } from '../relay/log/log-view.ts';
+import { openStick } from '../relay/log/open-stick.ts';
 import { proofOfLeaf } from '../relay/log/proofs.ts';
 import { HEAD_MS, Sequencer } from '../relay/log/sequencer.ts';
 import { SignerThread } from '../relay/log/signer-thread.ts';
+import { folderDisk } from '../relay/log/stick-disk.ts';
 import { quantile } from './figures.ts';
-import { timeAppend } from './log-append.ts';
+import { type AppendTimes, timeAppend } from './log-append.ts';
 import { drafts } from './log-records.ts';
 import { peakRssMiBOf, rssMiBOf } from './process-stat.ts';
 
@@ -40,7 +42,9 @@ export type Task =
       readonly heads: number;
       readonly proofs: number;
     }
-  | { readonly task: 'replay'; readonly folder: string };
+  | { readonly task: 'replay'; readonly folder: string }
+  /** `stick` is a folder of a mounted file system. */
+  | { readonly task: 'required'; readonly folder: string; readonly stick: string; readonly seconds: number };
 
 export interface Filled {
   /** Seconds that the first `records` took. */
@@ -66,13 +70,31 @@ export interface Replayed {
   readonly peakMiB: number;
 }
 
+export interface Required {
+  /** Records that were durable when they were counted. */
+  readonly recordsPerSecond: number;
+  /** How late the latest head was published. */
+  readonly headLateMs: number;
+}
+
 const task = JSON.parse(process.argv[2]!) as Task;
-const result =
-  task.task === 'append' ? timeAppend(task.folder, task.turns) : task.task === 'fill' ? await fill(task) : replay(task);
-process.stdout.write(`${JSON.stringify(result)}\n`);
+process.stdout.write(`${JSON.stringify(await measure())}\n`);
+
+async function measure(): Promise<AppendTimes | Filled | Replayed | Required> {
+  switch (task.task) {
+    case 'append':
+      return timeAppend(task.folder, task.turns);
+    case 'fill':
+      return fill(task);
+    case 'replay':
+      return replay(task);
+    case 'required':
+      return required(task);
+  }
+}
 
 async function fill({ folder, records, warmUp, heads, proofs }: Extract<Task, { task: 'fill' }>): Promise<Filled> {
-  const { epochs, sequencer, signer } = open(folder);
+  const { epochs, sequencer, signer } = await open(folder, null);
   const epoch = epochs.kept[0]!;
   while (epoch.heads.length === 0) await turn();
   const startMs = performance.now();
@@ -106,27 +128,58 @@ async function fill({ folder, records, warmUp, heads, proofs }: Extract<Task, { 
   }
 }
 
-/** A log as open-audit.ts makes it, with every clock real. */
-function open(folder: string) {
+/** As many records a turn as busy senders have under way, each turn over when all of them are durable. */
+async function required({ folder, stick: path, seconds }: Extract<Task, { task: 'required' }>): Promise<Required> {
+  const { epochs, sequencer, signer, stick } = await open(folder, path);
+  await stick!.begin((draft) => void sequencer.record(draft));
+  while ((await stick!.settled()) !== 'durable') await turn();
+  const source = drafts();
+  const startMs = performance.now();
+  let [count, headLateMs, dueMs, seen] = [0, 0, startMs + HEAD_MS, headsOf(epochs)];
+  while (performance.now() - startMs < seconds * 1000) {
+    for (let i = 0; i < BATCH; i++, count++) sequencer.record(source.next().value);
+    if ((await stick!.settled()) !== 'durable') throw new Error('the stick is not kept up with');
+    sequencer.tick();
+    stick!.tick();
+    if (headsOf(epochs) === seen) continue;
+    seen = headsOf(epochs);
+    headLateMs = Math.max(headLateMs, performance.now() - dueMs);
+    dueMs += HEAD_MS;
+  }
+  const recordsPerSecond = (count / (performance.now() - startMs)) * 1000;
+  await sequencer.close();
+  await signer.close();
+  await stick!.close();
+  epochs.close();
+  return { recordsPerSecond, headLateMs: Math.max(0, headLateMs) };
+}
+
+function headsOf({ kept }: Epochs): number {
+  return kept.reduce((sum, { heads }) => sum + heads.length, 0);
+}
+
+/** A log as open-audit.ts makes it, with every clock real; `path` is where its stick is, if it has one. */
+async function open(folder: string, path: string | null) {
   const onFinding = (fact: string): never => {
     throw new Error(fact);
   };
   const epochs = openEpochs(folder, onFinding);
   const signer = new SignerThread(LOG_SEED.slice(), { seedAgain: async () => LOG_SEED.slice() });
+  const [now, wall] = [() => performance.now(), () => Date.now()];
+  const shared = { engine, signer, epochs, name: 'bench', now, wall };
+  const opened =
+    path && (await openStick({ ...shared, disk: folderDisk(path), isRequired: true, logPin: LOG_PIN, onFinding }));
+  const stick = opened ? opened.stick : null;
   const sequencer = new Sequencer({
-    engine,
-    signer,
-    epochs,
-    mode: 'best-effort',
-    name: 'bench',
+    ...shared,
+    ...(stick && { archive: stick }),
+    mode: stick ? 'required' : 'best-effort',
     opening: { boot: 'unknown', config: { hash: toBase64Url(engine.random(32)), version: 0 }, software: '0.0.0' },
     quantum: () => 1,
-    now: () => performance.now(),
-    startedMs: performance.now(),
-    wall: () => Date.now(),
+    startedMs: now(),
     onFault: onFinding,
   });
-  return { epochs, sequencer, signer };
+  return { epochs, sequencer, signer, stick };
 }
 
 function openEpochs(folder: string, onFinding: (fact: string) => void): Epochs {

@@ -57,7 +57,7 @@ t.test('log: every figure is measured, and what is not is null', async (t) => {
     t.ok(Number(figures[`log.${name}`]) > 0, `${name}: ${figures[`log.${name}`]}`);
   }
   t.ok(Number(figures['log.replayPeakMiB']) > 0, 'the next process was started');
-  for (const name of ['mibPerMillion', 'secondsPerMillion', 'headLateMs', 'requiredRecordsPerSecond']) {
+  for (const name of ['mibPerMillion', 'secondsPerMillion', 'headLateMs', 'requiredHeadLateMs']) {
     t.equal(figures[`log.${name}`], null, `${name} needs a million records, or a stick`);
   }
 });
