@@ -7,6 +7,7 @@ import { formatNote, parseNote } from '../../protocol/note.ts';
 import { formatVerifierKey } from '../../protocol/note-key.ts';
 import { Cosignatures } from '../../relay/log/cosignatures.ts';
 import type { PublishedHead } from '../../relay/log/log-view.ts';
+import { proofOfLeaf } from '../../relay/log/proofs.ts';
 import { ADOPTED, startAudit } from '../fixtures/audit.ts';
 import { logSigners } from '../fixtures/log.ts';
 import { refuses, seed } from '../fixtures/protocol.ts';
@@ -57,6 +58,23 @@ t.test('a cosigned head is news once, and is served with the lines that count', 
   t.same(cosignatures.take(under(last, first.line(origin, last)), ROSTER).news, ['archive-1'], 'for more than before');
   t.same(cosignatures.take(under(middle, first.line(origin, middle)), ROSTER).news, [], 'for less than before');
   t.equal(epoch.cosignedHead!.size, last.size);
+});
+
+t.test('a proof under a cosigned head has the lines of the relay only', async (t) => {
+  const { epoch, cosignatures } = await startLog();
+  const last = epoch.heads.at(-1)!;
+  cosignatures.take(under(last, first.line(epoch.origin, last), second.line(epoch.origin, last)), ROSTER);
+  const { origin } = epoch;
+  t.same(namesUnder(epoch.heads.at(-1)!), [origin, origin, origin, 'archive-1', 'archive-2']);
+  const { checkpoint } = proofOfLeaf(engine, epoch, 7);
+  t.same(checkpoint, last.checkpoint, 'so it fits a frame however many vouch');
+});
+
+t.test('a cosigner whose key this version cannot read stops no other', async (t) => {
+  const { epoch, cosignatures } = await startLog();
+  const last = epoch.heads.at(-1)!;
+  const odd = [{ name: 'odd', key: 'archive-0+00000000+AAAA' }, ...ROSTER];
+  t.same(cosignatures.take(under(last, first.line(epoch.origin, last)), odd).news, ['archive-1']);
 });
 
 t.test('a head that the relay no longer keeps comes back with its own signatures, and stays', async (t) => {
