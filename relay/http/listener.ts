@@ -75,7 +75,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
 }
 
 /** The listener's application, not bound yet. */
-export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
+async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
   const { listener, limits, intervalMs, registry, audit, log, metrics, strangers } = options;
   const bodyMs = Math.max(limits.bodySeconds * 1000, intervalMs);
   const refusing = { bodyMs, retryAfterSeconds: Math.ceil(intervalMs / 1000) };

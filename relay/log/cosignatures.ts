@@ -43,13 +43,14 @@ export class Cosignatures {
     const epoch = this.#epochs.kept.find((each) => each.origin === origin);
     if (!epoch) throw new Problem('log-missing', `no epoch ${origin} is kept`);
     const { head, seconds, note } = verifyCheckpoint(this.#engine, bytes, origin, epoch.keys);
-    const lines = this.#keysOf(cosigners).flatMap((key) =>
+    const keys = this.#keysOf(cosigners);
+    const lines = keys.flatMap((key) =>
       signaturesOf(this.#engine, note, key).map((line) => this.#checked(key, line, head)),
     );
     if (lines.length === 0)
       throw new Problem('signature-invalid', 'no line under the head is by a cosigner of the roster');
     epoch.keepCosigned({ ...head, seconds, checkpoint: this.#noteOf(note, epoch, lines) });
-    return { origin, size: head.size, news: this.#count(epoch, head.size, lines) };
+    return { origin, size: head.size, news: this.#count(epoch, head.size, lines, keys) };
   }
 
   /** The keys of cosigners. One that no version could have made, or only a later one, must not stop the others. */
@@ -79,11 +80,13 @@ export class Cosignatures {
     return formatNote({ text: note.text, signatures: [...all.values()] });
   }
 
-  #count(epoch: KeptEpoch, size: number, lines: readonly NoteSignature[]): string[] {
+  /** Counts whose word goes how far. That of who left the roster counts no more. */
+  #count(epoch: KeptEpoch, size: number, lines: readonly NoteSignature[], keys: readonly NoteKey[]): string[] {
     const kept = new Set(this.#epochs.kept.map(({ origin }) => origin));
     for (const origin of this.#sizes.keys()) if (!kept.has(origin)) this.#sizes.delete(origin);
     const sizes = this.#sizes.get(epoch.origin) ?? new Map<string, number>();
     this.#sizes.set(epoch.origin, sizes);
+    for (const left of sizes.keys()) if (!keys.some(({ name }) => name === left)) sizes.delete(left);
     const news = [...new Set(lines.map(({ name }) => name))].filter((name) => (sizes.get(name) ?? 0) < size);
     for (const name of news) sizes.set(name, size);
     const held = [...sizes.values()].sort((a, b) => b - a)[this.#quorum - 1];

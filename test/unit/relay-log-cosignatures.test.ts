@@ -115,6 +115,15 @@ t.test('records may leave memory when the quorum holds them', async (t) => {
   }
 });
 
+t.test('the word of who left the roster counts no more', async (t) => {
+  const { epoch, cosignatures } = await startLog(2);
+  const [, , last] = epoch.heads as [PublishedHead, PublishedHead, PublishedHead];
+  const saved = savedOf(t, epoch);
+  cosignatures.take(under(last, first.line(epoch.origin, last)), ROSTER);
+  cosignatures.take(under(last, second.line(epoch.origin, last)), [second.listed]);
+  t.same(saved(), [], 'one is no quorum of two');
+});
+
 function savedOf(t: Test, epoch: { savedBy(by: 'cosigned' | 'stick', below: number): void }): () => number[] {
   const capture = t.capture(epoch, 'savedBy');
   return () => capture().map(({ args }) => args[1] as number);
