@@ -1,4 +1,4 @@
-/** `npm run bench -- audit`: an export of a million log records from a running relay, and its verification. */
+/** `npm run bench -- audit`: a million log records exported from a running relay, verified, and archived. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -49,6 +49,7 @@ export async function benchAudit({ quick, asked }: { quick: boolean; asked: Abor
     const to = join(work, 'audit');
     const exported = await measured(['export', '--to', to, '--device-id', 'auditor'], env, asked);
     const verified = await measured(['verify', to], env, asked);
+    const archived = await measured(['archive', to, '--into', join(work, 'archive')], env, asked);
     const again = await measured(['export', '--to', to, '--device-id', 'auditor'], env, asked);
     const scale = RECORDS / records;
     const figures = {
@@ -56,6 +57,7 @@ export async function benchAudit({ quick, asked }: { quick: boolean; asked: Abor
       'audit.exportSeconds': round(exported.seconds),
       'audit.exportAgainSeconds': round(again.seconds),
       'audit.verifySeconds': round(verified.seconds),
+      'audit.archiveSeconds': round(archived.seconds),
       'audit.exportPeakMiB': round(exported.peakMiB),
       'audit.verifyPeakMiB': round(verified.peakMiB),
     };

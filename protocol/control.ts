@@ -3,7 +3,8 @@
  *
  *     "GPC1" | items | zeros        item: type u8 | length u16 | value
  *
- * Items are of fixed length but for problem, roster piece, log record and the documents of devices; type 0 ends the list.
+ * Items are of fixed length but for problem, roster piece, what the audit log shows and the documents of devices; type 0
+ * ends the list.
  * Unknown types are skipped, so that a newer peer can say more.
  */
 import { ByteReader, ByteWriter, concat, equalBytes, isZero, utf8 } from './bytes.ts';

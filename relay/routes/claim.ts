@@ -55,6 +55,7 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
 async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
   const uniform = isUniform(exchange);
   if (uniform) conduit.attendance.heard(exchange.member().device.did);
+  let given: readonly ControlItem[] = [{ type: 'cover' }];
   const held: { lease?: Lease | undefined } = {};
   const act = async (): Promise<ControlItem[]> => {
     const items = await receiveControl(conduit, exchange);
@@ -62,7 +63,9 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
     if (!session) throw new Problem('control-invalid', 'a claim needs a session item');
     const said = settle(conduit, exchange.member(), items);
     const proved = proofs(conduit, exchange.member(), session, said);
-    held.lease = leaseFor(conduit, exchange.member(), session);
+    const reader = exchange.member();
+    held.lease = leaseFor(conduit, reader, session);
+    if (held.lease) given = [leaseItem(held.lease), ...loggedOf(conduit, reader, held.lease)];
     return [...said, ...proved];
   };
   const said = await (uniform ? atFixedTime(conduit, exchange, act) : act()).catch((thrown) => {
@@ -70,14 +73,16 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
     throw thrown;
   });
   const { lease } = held;
-  const given: ControlItem = lease ? leaseItem(lease) : { type: 'cover' };
-  const logged = lease ? conduit.audit.receipts.forReader(lease.transferId, exchange.member().device.did) : [];
-  const frame = encodeControl(fillControl([epoch(conduit), given, ...logged, ...said]).fits);
+  const frame = encodeControl(fillControl([epoch(conduit), ...given, ...said]).fits);
   return streamParts(exchange.reply, [lease?.bytes ?? conduit.cover, frame], {
     timeLimitMs: bodyMs(conduit),
     windowMs: uniform ? windowMs(conduit.roster.current.profile.intervalMs) : 0,
     release: () => lease?.release(),
   });
+}
+
+function loggedOf(conduit: Conduit, { device }: Member, { transferId }: Lease): ControlItem[] {
+  return conduit.audit.receipts.forReader(transferId, device.did);
 }
 
 /** Proofs of log receipts of before: as many beside a cover as beside a block. */

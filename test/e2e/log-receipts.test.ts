@@ -7,6 +7,7 @@ import { verifyEpoch } from '../../protocol/epoch.ts';
 import { parseLogEvidence, type VerifiedEvidence, verifyLogEvidence } from '../../protocol/log-evidence.ts';
 import { figuresOf, lastJson, until } from '../fixtures/clients.ts';
 import { feed, makePlant } from '../fixtures/flow.ts';
+import { blocksFolder } from '../fixtures/relay-process.ts';
 
 t.setTimeout(60_000);
 
@@ -34,6 +35,26 @@ t.test('both ends keep the receipt of the same block', async (t) => {
   t.ok(there.some(({ event }) => here.some((each) => each.event.obj.x === event.obj.x)));
   t.equal(here[0]!.event.src.id, plant.site.device('plc-A1').did);
   t.notMatch(sender.stderr() + receiver.stderr(), '[log-receipt');
+});
+
+t.test('the next process of the relay brings the proofs that the one before owed', async (t) => {
+  const store = { kind: 'tmpfs', path: blocksFolder(t), slots: 8 };
+  const plant = await makePlant(t, { config: { store } });
+  plant.receiver(['--json']);
+  const sender = plant.sender(['--stdin', '--metrics', '0', '--json']);
+  feed(sender, ['temperature 21']);
+  const accepted = (): number => plant.events.filter(({ type }) => type === 'accepted').length;
+  await until('blocks', () => accepted() >= 5, sender.stderr);
+  t.match(await figuresOf(sender), { log_receipts_proved_total: 0 });
+  await plant.stopRelay(); // with a last head over everything
+  await plant.startRelay();
+  const before = accepted();
+  await until('blocks of the next process', () => accepted() >= before + 8, sender.stderr);
+  const figures = await figuresOf(sender);
+  t.ok(figures.log_receipts_proved_total! >= 4, `${figures.log_receipts_proved_total} are proved`);
+  t.match(figures, { log_receipts_unproved_total: 0, log_receipts_refused_total: 0 });
+  sender.child.kill('SIGTERM');
+  await sender.ended;
 });
 
 function filesIn(folder: string): string[] {

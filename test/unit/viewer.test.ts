@@ -110,7 +110,8 @@ t.test('a folder: verdict, timeline, chain, records and their ways', async (t) =
 });
 
 t.test('what does not hold is not verified', async (t) => {
-  const folder = join(t.testdir(), 'audit');
+  const work = t.testdir();
+  const folder = join(work, 'audit');
   const made = makeAuditExport(folder, { records: [700] });
   const good = filesOf(folder);
   const { open, list, detail, refused, ask } = session();
@@ -139,6 +140,25 @@ t.test('what does not hold is not verified', async (t) => {
   t.match(open(holes), { epochs: [{ leaves: 700, held: 444 }] });
   t.match(ask('refused', { kind: 'record', position: { epoch: 0, index: 300 } }).detail, /leaf 300 is not here/);
   t.match(detail(0, 3), { problem: /tile\/0\/000 is not there/, proof: null });
+
+  const back = makeAuditExport(join(work, 'back'), {
+    records: [20],
+    record: (_, i, bytes) => (i === 7 ? Buffer.from(Buffer.from(bytes).toString().replace('"t":1', '"t":0')) : bytes),
+  });
+  const early = makeAuditExport(join(work, 'early'), {
+    records: [20],
+    record: (_, i, bytes) =>
+      i === 7
+        ? Buffer.from(
+            Buffer.from(bytes)
+              .toString()
+              .replace(/"up":\d+/, '"up":1'),
+          )
+        : bytes,
+  });
+  t.match(open(filesOf(back.folder)), { failureCount: 1, epochs: [{ held: 19 }] }, 'no canonical JSON');
+  t.match(open(filesOf(early.folder)), { failureCount: 1, epochs: [{ held: 19 }] }, 'time goes back');
+  t.match(detail(0, 7), { problem: /refused when the log was checked/, proof: { size: 20 } });
 
   const blind = new Map(good).set('epoch', new Uint8Array(9));
   t.match(open(blind), { pin: '', failures: [{ file: 'epoch' }], epochs: [], timeline: null });

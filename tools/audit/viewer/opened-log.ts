@@ -55,7 +55,7 @@ export function listRecords(
 /** A record with its way to the newest root; refuses `log-missing` when it is not here, and what reading refuses. */
 export function recordDetail(engine: Engine, epochs: readonly OpenedEpoch[], position: Position): RecordDetail {
   const { epoch: number, index: i } = position;
-  const { epoch } = epochs[number]!;
+  const { epoch, index } = epochs[number]!;
   const bytes = entriesIn(epochs[number]!, Math.floor(i / TILE_WIDTH))?.[i % TILE_WIDTH];
   if (!bytes) throw new Problem('log-missing', `the record of leaf ${i} is not here`);
   const leaf = leafHash(engine, bytes);
@@ -82,6 +82,8 @@ export function recordDetail(engine: Engine, epochs: readonly OpenedEpoch[], pos
     attempt(() => verifyInclusion(engine, hashes, i, leaf, size, root));
     return { leaf: toBase64(leaf), steps, size, root: toBase64(root), seconds };
   });
+  // By itself it may hold, and not beside the records around it.
+  if (!index.holds(i)) problem ??= 'it was refused when the log was checked: see what does not hold';
   return { ...position, origin: epoch.origin, text: new TextDecoder().decode(bytes), problem, proof };
 }
 
