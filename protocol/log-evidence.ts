@@ -17,7 +17,7 @@ import { fromBase64Url, toBase64Url, toHex } from './text.ts';
 /** Most bytes of a file. */
 export const MAX_LOG_EVIDENCE_BYTES = 8192;
 /** The longest time that a relay may take until a head covers a record. */
-export const MAX_WITHIN_SECONDS = 60;
+const MAX_WITHIN_SECONDS = 60;
 
 export interface LogEvidence {
   /** SHA-256 of the block. */

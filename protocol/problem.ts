@@ -80,7 +80,7 @@ export const PROBLEMS = {
     mend: 'Get the proof again; if it fails once more keep proof and checkpoint, they are evidence against the log.',
   },
   'log-missing': {
-    status: 0,
+    status: 404,
     mend: 'Get the export again, or the named part of it; a checkpoint or a later file needs what is not there.',
   },
   'log-export-invalid': {
@@ -92,7 +92,7 @@ export const PROBLEMS = {
     mend: 'Keep both exports and ask the operator: the later one holds less of the log than the earlier one.',
   },
   'log-forked': {
-    status: 0,
+    status: 409,
     mend: 'Keep both exports, they are evidence: the relay signed two histories where only one can be.',
   },
 
@@ -231,6 +231,11 @@ export const PROBLEMS = {
 } as const satisfies Record<string, Entry>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Codes with a status: a relay can answer with them, the others are of the tools alone. */
+export type AnsweredCode = {
+  [C in ProblemCode]: (typeof PROBLEMS)[C]['status'] extends 0 ? never : C;
+}[ProblemCode];
 
 /** Every refusal of the product: a stable code, the fact, and (for documents) the place in them. */
 export class Problem extends Error {

@@ -15,7 +15,7 @@ import { fromBase64, fromBase64Url, toBase64 } from './text.ts';
 import { parseTlogProof, verifyTlogProof } from './tlog-proof.ts';
 
 /** Most bytes of a written proof. */
-export const MAX_TAIL_PROOF_BYTES: number = 2 * MAX_NOTE_BYTES;
+const MAX_TAIL_PROOF_BYTES = 2 * MAX_NOTE_BYTES;
 
 export interface TailProof {
   /** Of the epoch that ended. */

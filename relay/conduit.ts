@@ -48,6 +48,7 @@ export function enforceRoster({ registry, deliveries, activity, attendance, audi
   activity.enforce(belongs);
   attendance.enforce(belongs);
   audit.presence.enforce(belongs);
+  audit.receipts.enforce(belongs);
   const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;
   audit.because('revoked', () => deliveries.dropReaders(now(), mayRead));
 }

@@ -17,7 +17,7 @@ import type { Registry } from '../members/registry.ts';
 import type { Log } from '../monitor/event-log.ts';
 import type { Metrics } from '../monitor/metrics.ts';
 import type { Route } from '../routes/route.ts';
-import { isUniform } from '../routes/uniform.ts';
+import { isUniform, UNIFORM_CALLS } from '../routes/uniform.ts';
 import type { Version } from '../version.ts';
 import { AnswersUnderWay } from './answers.ts';
 import { Connections } from './connections.ts';
@@ -75,7 +75,7 @@ export async function openListener(options: ListenerOptions): Promise<OpenListen
 }
 
 /** The listener's application, not bound yet. */
-export async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
+async function buildListener(options: ListenerOptions): Promise<FastifyInstance> {
   const { listener, limits, intervalMs, registry, audit, log, metrics, strangers } = options;
   const bodyMs = Math.max(limits.bodySeconds * 1000, intervalMs);
   const refusing = { bodyMs, retryAfterSeconds: Math.ceil(intervalMs / 1000) };
@@ -151,13 +151,14 @@ function recordRefusal(audit: Audit, zone: Zone, problem: Problem, did: string |
 function serve(app: FastifyInstance, route: Route, { zone, registry, audit, strangers }: ListenerOptions): void {
   const { method, url, schema } = route;
   const tellsOfChanges = route.allowed !== 'anyone' || method !== 'GET';
+  const mayBeUniform = UNIFORM_CALLS.includes(route.call);
   app.route({
     method,
     url,
     schema,
     /** No answer leaves before what it tells of is as safe as the audit mode promises; uniform ones wait themselves. */
     async onSend(request, reply) {
-      if (!audit || !tellsOfChanges || isUniform({ request }) || reply.statusCode >= 400) return;
+      if (!audit || !tellsOfChanges || (mayBeUniform && isUniform({ request })) || reply.statusCode >= 400) return;
       reply.header('ghostpipe-audit', await audit.settled());
     },
     async handler(request, reply) {

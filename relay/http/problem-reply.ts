@@ -32,7 +32,8 @@ export async function refuse(
   const drained = !hopeless && (await discardBody(request.raw, MAX_BLOCK_BYTES, limits.bodyMs));
   if (!drained) reply.header('connection', 'close');
   if (problem.status === 503) reply.header('retry-after', limits.retryAfterSeconds);
-  reply.code(problem.status).header('content-type', PROBLEM_TYPE);
+  // A code without a status is of the tools: that one comes here is a fault of the relay.
+  reply.code(problem.status || PROBLEMS.internal.status).header('content-type', PROBLEM_TYPE);
   await reply.send(problem.code === 'not-available' ? NOT_AVAILABLE : Buffer.from(problemJson(problem)));
 }
 

@@ -174,7 +174,7 @@ export class BundleFiles {
 }
 
 /** The file of a segment of an epoch's bundles. */
-export function segmentPath(folder: string, number: number, segment: number): string {
+function segmentPath(folder: string, number: number, segment: number): string {
   return join(folder, `audit-${String(number).padStart(8, '0')}-${String(segment).padStart(4, '0')}.bundles`);
 }
 

@@ -2,7 +2,7 @@
  * Cosignatures: the word of an archive server that it holds the records under a head (C2SP tlog-cosignature). The head
  * comes back whole: the relay's own lines under it prove that it signed it, so the relay need not have kept it.
  */
-import { parseHead, verifyCheckpoint } from '../../protocol/checkpoint.ts';
+import { CHECKPOINT_LINES, parseHead, verifyCheckpoint } from '../../protocol/checkpoint.ts';
 import { verifyCosignature } from '../../protocol/cosignature.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { formatNote, type Note, type NoteSignature, parseNote } from '../../protocol/note.ts';
@@ -10,9 +10,6 @@ import { type NoteKey, parseVerifierKey, signaturesOf } from '../../protocol/not
 import { Problem } from '../../protocol/problem.ts';
 import type { Roster } from '../../protocol/roster.ts';
 import type { KeptEpoch } from './kept-epoch.ts';
-
-/** The relay's own lines, in their order. */
-const SIGNATURE_LINES = ['ml-dsa-65', 'ml-dsa-44', 'ed25519'] as const;
 
 /** A head and who vouches for it. */
 export interface Cosigned {
@@ -46,14 +43,25 @@ export class Cosignatures {
     const epoch = this.#epochs.kept.find((each) => each.origin === origin);
     if (!epoch) throw new Problem('log-missing', `no epoch ${origin} is kept`);
     const { head, seconds, note } = verifyCheckpoint(this.#engine, bytes, origin, epoch.keys);
-    const lines = cosigners.flatMap(({ key }) => {
-      const parsed = parseVerifierKey(this.#engine, key);
-      return signaturesOf(this.#engine, note, parsed).map((line) => this.#checked(parsed, line, head));
-    });
+    const keys = this.#keysOf(cosigners);
+    const lines = keys.flatMap((key) =>
+      signaturesOf(this.#engine, note, key).map((line) => this.#checked(key, line, head)),
+    );
     if (lines.length === 0)
       throw new Problem('signature-invalid', 'no line under the head is by a cosigner of the roster');
     epoch.keepCosigned({ ...head, seconds, checkpoint: this.#noteOf(note, epoch, lines) });
-    return { origin, size: head.size, news: this.#count(epoch, head.size, lines) };
+    return { origin, size: head.size, news: this.#count(epoch, head.size, lines, keys) };
+  }
+
+  /** The keys of cosigners. One that no version could have made, or only a later one, must not stop the others. */
+  #keysOf(cosigners: Roster['cosigners']): NoteKey[] {
+    return cosigners.flatMap(({ key }) => {
+      try {
+        return [parseVerifierKey(this.#engine, key)];
+      } catch {
+        return [];
+      }
+    });
   }
 
   #checked(key: NoteKey, line: NoteSignature, head: Parameters<typeof verifyCosignature>[2]): NoteSignature {
@@ -63,7 +71,7 @@ export class Cosignatures {
 
   /** The note with the relay's lines and those that were checked: whatever else stood under it is not handed on. */
   #noteOf(note: Note, { origin, keys, cosignedHead }: KeptEpoch, lines: readonly NoteSignature[]): Uint8Array {
-    const own = SIGNATURE_LINES.flatMap((algorithm) =>
+    const own = CHECKPOINT_LINES.flatMap((algorithm) =>
       signaturesOf(this.#engine, note, { name: origin, algorithm, publicKey: keys[algorithm] }),
     );
     const known = cosignedHead ? parseNote(cosignedHead.checkpoint) : null;
@@ -72,11 +80,13 @@ export class Cosignatures {
     return formatNote({ text: note.text, signatures: [...all.values()] });
   }
 
-  #count(epoch: KeptEpoch, size: number, lines: readonly NoteSignature[]): string[] {
+  /** Counts whose word goes how far. That of who left the roster counts no more. */
+  #count(epoch: KeptEpoch, size: number, lines: readonly NoteSignature[], keys: readonly NoteKey[]): string[] {
     const kept = new Set(this.#epochs.kept.map(({ origin }) => origin));
     for (const origin of this.#sizes.keys()) if (!kept.has(origin)) this.#sizes.delete(origin);
     const sizes = this.#sizes.get(epoch.origin) ?? new Map<string, number>();
     this.#sizes.set(epoch.origin, sizes);
+    for (const left of sizes.keys()) if (!keys.some(({ name }) => name === left)) sizes.delete(left);
     const news = [...new Set(lines.map(({ name }) => name))].filter((name) => (sizes.get(name) ?? 0) < size);
     for (const name of news) sizes.set(name, size);
     const held = [...sizes.values()].sort((a, b) => b - a)[this.#quorum - 1];

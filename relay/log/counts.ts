@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000;
 /** Kinds that devices of the site can cause within a minute. */
 const MAX_KINDS = 1024;
 /** Kinds that strangers can cause: a flood from many addresses is some ten records a minute and not one for each. */
-export const MAX_STRANGE_KINDS = 32;
+const MAX_STRANGE_KINDS = 32;
 
 export interface Kind {
   /** Names it: two of one key are the same. */

@@ -107,6 +107,13 @@ export class LogReceipts {
     this.proofs.reader.introduced(did);
   }
 
+  /** Forgets what is owed to devices that no longer belong to the site. */
+  enforce(belongs: (did: string) => boolean): void {
+    this.proofs.sender.enforce(belongs);
+    this.proofs.reader.enforce(belongs);
+    for (const did of [...this.#owed.keys()]) if (!belongs(did)) this.#owed.delete(did);
+  }
+
   /** Owes what the process of this epoch owed at its end. */
   #remember(epoch: EpochView): void {
     for (const { to, did, ...leaf } of owedBefore(epoch)) this.proofs[to].owe(did, { ...leaf, origin: epoch.origin });

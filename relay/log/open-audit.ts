@@ -49,6 +49,7 @@ export async function openAudit(config: RelayConfig, options: OpenAuditOptions):
     onFinding: onFault,
     onReplay: (progress) => log.info(progress, 'audit journal'),
   });
+  const left = epochs.newest?.statement ?? null; // in memory: what a stick has says nothing of how the last process ended
   const wall = () => Date.now();
   const { logPin } = identity;
   const shared = { engine, epochs, signer, name, now, wall };
@@ -61,7 +62,7 @@ export async function openAudit(config: RelayConfig, options: OpenAuditOptions):
   const salted = (bytes: Uint8Array): string => toBase64Url(engine.sha256(salt, bytes));
   const loaded = { hash: salted(canonicalBytes({ ...config, licenceKey: null })), version: 0 };
   const boot = bootReason({
-    statement: epochs.newest?.statement ?? null,
+    statement: left,
     keepsJournal: folder !== null,
     software: version.version,
     machineSeconds: uptime(),

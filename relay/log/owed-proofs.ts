@@ -106,6 +106,11 @@ export class OwedProofs {
     this.#accounts.get(did)?.told.clear();
   }
 
+  /** Forgets devices that no longer belong to the site. */
+  enforce(belongs: (did: string) => boolean): void {
+    for (const did of [...this.#accounts.keys()]) if (!belongs(did)) this.#accounts.delete(did);
+  }
+
   #account(did: string): Account {
     const account = this.#accounts.get(did) ?? newAccount();
     this.#accounts.set(did, account);

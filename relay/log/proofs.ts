@@ -1,6 +1,7 @@
 /** Proofs of the audit log, made from its tiles, each with the checkpoint that it leads to. */
 import type { AddCheckpoint } from '../../protocol/add-checkpoint.ts';
 import { consistencyProof, type Hasher, inclusionProof } from '../../protocol/merkle.ts';
+import { formatNote, parseNote } from '../../protocol/note.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { TailProof } from '../../protocol/tail-proof.ts';
 import { formatTlogProof, type TlogProof } from '../../protocol/tlog-proof.ts';
@@ -9,13 +10,19 @@ import { hashesOf, headOfSize, newestHead, shownSize } from './read.ts';
 
 /**
  * The proof that leaf `index` is in the newest head's tree; refuses `not-available`. Only that of leaf 0 holds its
- * record, the epoch statement: the others are for auditors.
+ * record, the epoch statement: the others are for auditors. Its checkpoint has the relay's own lines only, so that it fits
+ * a control frame however many cosigners there are.
  */
 export function proofOfLeaf(hasher: Hasher, epoch: EpochView, index: number): TlogProof {
   const { size, checkpoint } = newestHead(epoch);
   if (index >= size) throw new Problem('not-available', `leaf ${index} is not below ${size}`);
   const hashes = inclusionProof(hasher, hashesOf(hasher, epoch, size), index, size);
-  return { ...(index === 0 && { extra: epoch.statement }), index, hashes, checkpoint };
+  return { ...(index === 0 && { extra: epoch.statement }), index, hashes, checkpoint: ownLines(checkpoint, epoch) };
+}
+
+function ownLines(checkpoint: Uint8Array, { origin }: EpochView): Uint8Array {
+  const { text, signatures } = parseNote(checkpoint);
+  return formatNote({ text, signatures: signatures.filter(({ name }) => name === origin) });
 }
 
 /** The hash of a leaf that may be read. */

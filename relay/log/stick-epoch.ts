@@ -193,7 +193,7 @@ export class StickEpoch {
 }
 
 /** The folder of the epoch of an origin. */
-export function folderOf(origin: string): string {
+function folderOf(origin: string): string {
   return `epochs/${origin.slice(origin.lastIndexOf('/') + 1)}`;
 }
 

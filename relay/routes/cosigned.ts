@@ -22,7 +22,8 @@ export function cosignedRoutes(conduit: Conduit): OpenRoute[] {
       handle: (exchange) =>
         calls.handle(exchange, MAX_NOTE_BYTES, (bytes) => {
           const taken = conduit.audit.takeCosigned(bytes, conduit.roster.current.cosigners);
-          conduit.log.info({ size: taken.size, by: taken.news }, 'cosigned');
+          // The same head may come from anybody any number of times: it is served with its lines.
+          if (taken.news.length > 0) conduit.log.info({ size: taken.size, by: taken.news }, 'cosigned');
           return taken;
         }),
     },

@@ -1,5 +1,6 @@
 /** Proofs of the audit log for anybody: C2SP's text, or JSON to who accepts it. */
 import { formatAddCheckpoint } from '../../protocol/add-checkpoint.ts';
+import { TRANSFER_ID_BYTES } from '../../protocol/control.ts';
 import type { Hasher } from '../../protocol/merkle.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { formatTailProof } from '../../protocol/tail-proof.ts';
@@ -12,7 +13,6 @@ import { inVain, type LogQuery, queryOf, sendEither } from './log-query.ts';
 import { EPOCH_URL } from './log-tiles.ts';
 import { describe, json, type OpenExchange, type OpenRoute, parameter } from './route.ts';
 
-const TRANSFER_ID_BYTES = 16;
 const [STRING, INTEGER] = [{ type: 'string' }, { type: 'integer' }];
 const TAIL = { origin: STRING, index: INTEGER, from: INTEGER, hashes: { type: 'array', items: STRING }, next: STRING };
 

@@ -1,5 +1,5 @@
 /** The operator's calls. When one is done, registrations and waiting blocks follow at once. */
-import type { ProblemCode } from '../../protocol/problem.ts';
+import type { AnsweredCode } from '../../protocol/problem.ts';
 import { REVOCATION } from '../../protocol/revocation.ts';
 import { ROSTER } from '../../protocol/roster.ts';
 import { type Conduit, enforceRoster } from '../conduit.ts';
@@ -8,7 +8,7 @@ import { describe, json, type OpenRoute } from './route.ts';
 import { SignedCall } from './signed-call.ts';
 
 /** Refusals that come after the operator's signature held: their cause is told. */
-const TOLD: readonly ProblemCode[] = ['roster-older', 'profile-mismatch', 'quota-exceeded'];
+const TOLD: readonly AnsweredCode[] = ['roster-older', 'profile-mismatch', 'quota-exceeded'];
 
 export function operatorRoutes(conduit: Conduit): OpenRoute[] {
   const calls = new SignedCall(conduit, TOLD);

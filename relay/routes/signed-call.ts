@@ -3,7 +3,7 @@
  * failed too often is refused before the document is read, and again before its signature is checked.
  */
 import type { IncomingMessage } from 'node:http';
-import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { type AnsweredCode, asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { bodyMs, type Conduit } from '../conduit.ts';
 import { readBody } from '../http/body.ts';
 import { documentFault } from '../monitor/event-log.ts';
@@ -15,11 +15,11 @@ const MAX_ARRIVING = 16;
 /** Receives the documents of some calls. */
 export class SignedCall {
   readonly #conduit: Conduit;
-  /** Codes of refusals that come after the signature held: their cause is told. */
+  /** Codes of refusals whose cause is told: they come after the signature held, or say what anybody may ask for. */
   readonly #told: readonly ProblemCode[];
   readonly #arriving = new Set<IncomingMessage>();
 
-  constructor(conduit: Conduit, told: readonly ProblemCode[]) {
+  constructor(conduit: Conduit, told: readonly AnsweredCode[]) {
     this.#conduit = conduit;
     this.#told = told;
   }

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MAX_BLOCK_BYTES } from '../../protocol/block.ts';
+import type { Call } from '../../protocol/config.ts';
 import type { ControlItem } from '../../protocol/control.ts';
 import { asProblem, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { answerMs } from '../../protocol/slot-plan.ts';
@@ -19,6 +20,9 @@ export const NO_TRANSFER: Uint8Array = new Uint8Array(16);
 
 /** What is no answer to a device: to a stranger, or over a connection that is of no use any more. */
 const OUTSIDE: readonly ProblemCode[] = ['not-available', 'body-timeout', 'body-incomplete'];
+
+/** Calls that answer at a fixed time who keeps the uniform exchange. */
+export const UNIFORM_CALLS: readonly Call[] = ['inbound', 'claim', 'membership'];
 
 /** Whether the caller keeps the uniform exchange. */
 export function isUniform({ request }: Pick<Exchange, 'request'>): boolean {

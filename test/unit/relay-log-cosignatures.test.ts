@@ -7,6 +7,7 @@ import { formatNote, parseNote } from '../../protocol/note.ts';
 import { formatVerifierKey } from '../../protocol/note-key.ts';
 import { Cosignatures } from '../../relay/log/cosignatures.ts';
 import type { PublishedHead } from '../../relay/log/log-view.ts';
+import { proofOfLeaf } from '../../relay/log/proofs.ts';
 import { ADOPTED, startAudit } from '../fixtures/audit.ts';
 import { logSigners } from '../fixtures/log.ts';
 import { refuses, seed } from '../fixtures/protocol.ts';
@@ -59,6 +60,23 @@ t.test('a cosigned head is news once, and is served with the lines that count', 
   t.equal(epoch.cosignedHead!.size, last.size);
 });
 
+t.test('a proof under a cosigned head has the lines of the relay only', async (t) => {
+  const { epoch, cosignatures } = await startLog();
+  const last = epoch.heads.at(-1)!;
+  cosignatures.take(under(last, first.line(epoch.origin, last), second.line(epoch.origin, last)), ROSTER);
+  const { origin } = epoch;
+  t.same(namesUnder(epoch.heads.at(-1)!), [origin, origin, origin, 'archive-1', 'archive-2']);
+  const { checkpoint } = proofOfLeaf(engine, epoch, 7);
+  t.same(checkpoint, last.checkpoint, 'so it fits a frame however many vouch');
+});
+
+t.test('a cosigner whose key this version cannot read stops no other', async (t) => {
+  const { epoch, cosignatures } = await startLog();
+  const last = epoch.heads.at(-1)!;
+  const odd = [{ name: 'odd', key: 'archive-0+00000000+AAAA' }, ...ROSTER];
+  t.same(cosignatures.take(under(last, first.line(epoch.origin, last)), odd).news, ['archive-1']);
+});
+
 t.test('a head that the relay no longer keeps comes back with its own signatures, and stays', async (t) => {
   const { epoch, cosignatures, sequencer, pass } = await startLog();
   const head = epoch.heads[1]!;
@@ -95,6 +113,15 @@ t.test('records may leave memory when the quorum holds them', async (t) => {
     cosignatures.take(under(last, second.line(epoch.origin, last)), ROSTER);
     t.equal(saved().at(-1), { last: last.size, middle: middle.size, none: undefined }[expected], `quorum ${quorum}`);
   }
+});
+
+t.test('the word of who left the roster counts no more', async (t) => {
+  const { epoch, cosignatures } = await startLog(2);
+  const [, , last] = epoch.heads as [PublishedHead, PublishedHead, PublishedHead];
+  const saved = savedOf(t, epoch);
+  cosignatures.take(under(last, first.line(epoch.origin, last)), ROSTER);
+  cosignatures.take(under(last, second.line(epoch.origin, last)), [second.listed]);
+  t.same(saved(), [], 'one is no quorum of two');
 });
 
 function savedOf(t: Test, epoch: { savedBy(by: 'cosigned' | 'stick', below: number): void }): () => number[] {

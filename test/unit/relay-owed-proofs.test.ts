@@ -85,6 +85,18 @@ t.test('what a lost answer brought comes again, and a statement to who registers
   t.same(owed.next(READER, ROOM), []);
 });
 
+t.test('who leaves the site is owed nothing', async (t) => {
+  const log = startAudit();
+  const owed = new OwedProofs(engine, log.sequencer);
+  await log.pass(0);
+  give(owed, log, 0);
+  owed.enforce((did) => did === DEVICE);
+  t.same(names(owed.next(DEVICE, ROOM)), ['logEpoch']);
+  owed.enforce(() => false);
+  await log.pass(30_000);
+  t.same(owed.next(DEVICE, ROOM), []);
+});
+
 t.test('what waits is bounded, and what is no longer kept is let go', async (t) => {
   const log = startAudit();
   const owed = new OwedProofs(engine, log.sequencer);
