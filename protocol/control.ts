@@ -14,7 +14,6 @@ import { RECEIPT_BYTES } from './receipt.ts';
 
 export const CONTROL_BYTES = 32_768;
 export const TRANSFER_ID_BYTES = 16;
-export const SESSION_ID_BYTES = 16;
 
 const MAGIC = utf8('GPC1');
 const ITEM_HEAD_BYTES = 3;
