@@ -23,6 +23,7 @@ const PARTS: Record<string, (context: Context) => Promise<PartResult>> = {
   log: benchLog,
   audit: benchAudit,
 };
+const NAMES = Object.keys(PARTS);
 /** What a part that cannot be measured leaves null. */
 const AIMS: Record<string, readonly string[]> = {
   seal: ['seal.ratio', 'open.ratio'],
@@ -40,20 +41,15 @@ const AIMS: Record<string, readonly string[]> = {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
-  });
-  const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS);
-  const unknown = wanted.find((part) => !Object.hasOwn(PARTS, part));
-  if (unknown !== undefined) {
-    process.stderr.write(`bench: there is no part "${unknown}"; parts: ${Object.keys(PARTS).join(', ')}\n`);
+  const asked = wordsOf(process.argv.slice(2));
+  if (typeof asked === 'string') {
+    process.stderr.write(`bench: ${asked}\n  npm run bench [-- PART ... --json --quick]; parts: ${NAMES.join(', ')}\n`);
     return 2;
   }
   const stop = listenForStop();
   try {
-    const { code, figures } = await runParts(wanted, { quick: values.quick ?? false, asked: stop.asked });
-    print(figures, values.json ?? false);
+    const { code, figures } = await runParts(asked.wanted, { quick: asked.quick, asked: stop.asked });
+    print(figures, asked.json);
     return code;
   } catch (thrown) {
     if (!stop.asked.aborted) throw thrown;
@@ -61,6 +57,19 @@ async function main(): Promise<number> {
     return 1;
   } finally {
     stop.dispose();
+  }
+}
+
+/** What is asked for; a sentence when that cannot be. */
+function wordsOf(argv: string[]): { wanted: readonly string[]; json: boolean; quick: boolean } | string {
+  try {
+    const options = { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } } as const;
+    const { values, positionals } = parseArgs({ args: argv, allowPositionals: true, options });
+    const unknown = positionals.find((part) => !NAMES.includes(part));
+    if (unknown !== undefined) return `there is no part "${unknown}"`;
+    return { ...values, wanted: positionals.length > 0 ? positionals : NAMES };
+  } catch (thrown) {
+    return (thrown as Error).message;
   }
 }
 

@@ -1,12 +1,14 @@
 /** ghostpipe-evidence as an auditor calls it: bundles that hold or do not, and what happens when something is wrong. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { writeBundle } from '../../tools/evidence/bundle.ts';
 import type { RunCheck } from '../../tools/evidence/check.ts';
 import { Looking } from '../../tools/evidence/looking.ts';
+import { Scene, type Written } from '../../tools/evidence/scene/scene.ts';
 import { runTool, withTemplate } from '../../tools/evidence/scene/template.ts';
+import { readRelayConfig } from '../../tools/evidence/subject.ts';
 import { judge } from '../../tools/evidence/verdict.ts';
 import { evidence, NOW, POLICY, PROJECT, passingRecords, SUBJECT } from '../fixtures/evidence.ts';
 
@@ -74,6 +76,24 @@ t.test('a relay that goes away, and a sabotage that cannot be tried, are no resu
   t.match(outcomes[0]!.clean, { result: 'error', detail: /relay-unreachable/, observed: [] });
   t.match(outcomes[0]!.sabotaged.get('missing'), { result: 'error', detail: /does not hold what is to be sabotaged/ });
   t.match(outcomes[1]!.clean, { result: 'error', detail: 'nothing was observed' });
+});
+
+t.test('a twin with an audit stick has one of its own: that of the site is not touched', async (t) => {
+  const stick = t.testdir();
+  await withTemplate(async (template) => {
+    const { written } = readRelayConfig(join(template, 'site', 'relay', 'relay.yaml'));
+    const required = { ...(written as Written), audit: { mode: 'required', stick: { path: stick } } };
+    const scene = new Scene({ template, project: PROJECT, engine, written: required });
+    try {
+      t.ok((await scene.relay()).pid > 0, 'it runs in the mode required');
+      const { path: own } = (scene.written as unknown as typeof required).audit.stick;
+      t.ok(own.startsWith(scene.folder), own);
+      t.same(readdirSync(stick), []);
+      t.ok(readdirSync(own).length > 0, 'its log is on its own');
+    } finally {
+      await scene.close();
+    }
+  });
 });
 
 t.test('the self-test counts', async (t) => {

@@ -7,7 +7,7 @@ import type { Zone } from '../../protocol/shapes.ts';
 import { ZONES } from '../../protocol/shapes.ts';
 import { until } from '../fixtures/clients.ts';
 import { whyNoNamespaces } from '../fixtures/network-namespaces.ts';
-import { type Scan, scanTcp, scanUdp, whyNoScans } from '../fixtures/port-scan.ts';
+import { ping, type Scan, scanTcp, scanUdp, whyNoScans } from '../fixtures/port-scan.ts';
 import { addressesIn, ZonePlant, zoneOf } from '../fixtures/zone-plant.ts';
 
 t.setTimeout(400_000);
@@ -52,14 +52,14 @@ function relayReaches(plant: ZonePlant): string[] {
 }
 
 /** Sends to each host of another zone through the relay, over TCP, UDP and ICMP; gives what came back. */
-async function knockThrough(plant: ZonePlant, from: Zone, family: Family): Promise<Scan> {
+async function knockThrough(plant: ZonePlant, from: Zone, family: Family): Promise<Scan & { pinged: string[] }> {
   const others = ZONES.filter((zone) => zone !== from).map((zone) => addressesIn(zone, 2)[family]);
-  for (const address of others) {
-    const words = ['-c', '1', '-W', '1', address];
-    plant.hosts[from].run('sh', '-c', `ping ${words.join(' ')} >/dev/null 2>&1 || true`);
-  }
+  const pinged = await ping(plant.hosts[from], others);
   await scanUdp(plant.hosts[from], others);
-  return scanTcp(plant.hosts[from], others, { ports: `22,80,443,3000,${EXTRA_PORT}`, retries: 1 });
+  return {
+    ...(await scanTcp(plant.hosts[from], others, { ports: `22,80,443,3000,${EXTRA_PORT}`, retries: 1 })),
+    pinged,
+  };
 }
 
 const why = whyNoNamespaces() || whyNoScans();
@@ -103,7 +103,8 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
 
   await t.test('no packet is forwarded between zones', async (t) => {
     await fromEverywhere(async (from, family) => {
-      t.same(await knockThrough(plant, from, family), { open: [], refused: false }, `from ${from} over IPv${family}`);
+      const nothing = { open: [], refused: false, pinged: [] };
+      t.same(await knockThrough(plant, from, family), nothing, `from ${from} over IPv${family}`);
     });
     for (const zone of ZONES) t.equal(plant.foreignPackets(zone), 0, `nothing foreign came to ${zone}`);
   });
@@ -168,6 +169,7 @@ t.test('nothing passes but the plan', { skip: why }, async (t) => {
       const behind = await knockThrough(plant, 'it', family);
       const reached = ZONES.filter((zone) => zone !== 'it').map((zone) => addressesIn(zone, 2)[family]);
       t.same(behind.open, reached.map((address) => `${address}:${EXTRA_PORT}`).sort(), 'hosts behind the relay');
+      t.same(behind.pinged, reached.toSorted(), 'over ICMP too');
     }
     t.equal(relayReaches(plant).length, ZONES.length * FAMILIES.length, "the relay's host connects to all");
     for (const zone of ['ot', 'management'] as const) t.ok(plant.foreignPackets(zone) > 0, `packets came to ${zone}`);

@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { escapeMarkup } from '../../tools/lib/markup.ts';
 import { main } from '../../tools/provision/main.ts';
-import { escapeXml, label, wrapped } from '../../tools/provision/plan/drawing.ts';
+import { label, wrapped } from '../../tools/provision/plan/drawing.ts';
 import { nftablesOf } from '../../tools/provision/plan/nftables.ts';
 import { planSvg } from '../../tools/provision/plan/svg.ts';
 import { planText } from '../../tools/provision/plan/text.ts';
@@ -87,7 +88,7 @@ t.test('the picture is one self-contained file without a script', async (t) => {
 });
 
 t.test('texts of a picture are escaped, cut and wrapped', async (t) => {
-  t.equal(escapeXml('<b x="1" y=\'2\'>&\u0000\ud800'), '&lt;b x=&quot;1&quot; y=&#39;2&#39;&gt;&amp;??');
+  t.equal(escapeMarkup('<b x="1" y=\'2\'>&\u0000\ud800'), '&lt;b x=&quot;1&quot; y=&#39;2&#39;&gt;&amp;??');
   t.match(label(0, 0, 'a'.repeat(100), 50, { size: 10 }), />a{7}…</);
   t.same(wrapped('one two three four', 60, 10), ['one two', 'three four']);
 });

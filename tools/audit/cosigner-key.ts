@@ -2,7 +2,7 @@
 import { canonicalText, parseJson } from '../../protocol/canonical.ts';
 import type { Engine, SingleKey } from '../../protocol/engine/engine.ts';
 import { formatVerifierKey } from '../../protocol/note-key.ts';
-import { Problem } from '../../protocol/problem.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { check, object } from '../../protocol/shape.ts';
 import { bytesText, originText, version1 } from '../../protocol/shapes.ts';
 import { fromBase64Url, toBase64Url } from '../../protocol/text.ts';
@@ -24,12 +24,19 @@ export function makeCosignerKey(engine: Engine, path: string, name: string): Cos
   return readCosignerKey(engine, path);
 }
 
-/** Reads the file of a key; refuses `key-missing`, `permissions-open`, `file-invalid` and `schema-invalid`. */
+/** Reads the file of a key; refuses `key-missing`, `permissions-open` and `file-invalid`. */
 export function readCosignerKey(engine: Engine, path: string): CosignerKey {
   const bytes = readSecretFile(path, LIMIT);
   if (!bytes) throw new Problem('key-missing', `${path} is not there; "ghostpipe-audit cosigner" makes a key`);
-  const { name, seed } = check(file, parseJson(bytes, LIMIT));
-  return { name, key: engine.singleKey('ml-dsa-44', fromBase64Url(seed)) };
+  try {
+    const { name, seed } = check(file, parseJson(bytes, LIMIT));
+    return { name, key: engine.singleKey('ml-dsa-44', fromBase64Url(seed)) };
+  } catch (thrown) {
+    throw new Problem(
+      'file-invalid',
+      `${path} is no key that "ghostpipe-audit cosigner" made: ${asProblem(thrown).detail}`,
+    );
+  }
 }
 
 /** Its verifier key, which stands in the roster (C2SP signed-note). */

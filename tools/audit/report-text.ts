@@ -1,6 +1,7 @@
 /** A report in its three forms: text for a terminal, CSV for a spreadsheet, HTML for a reader and a printer. */
 import { ACTIONS } from '../../protocol/log-action.ts';
 import type { LogEvent } from '../../protocol/log-record.ts';
+import { escapeMarkup } from '../lib/markup.ts';
 import type { ActivityReport, Listed } from './activity-report.ts';
 import { printable } from './printable.ts';
 import { timelineSvg } from './timeline-svg.ts';
@@ -71,15 +72,15 @@ export function htmlReport(head: ReportHead, report: ActivityReport): string {
   const { actions, listed, noted, timeline, stepMs } = report;
   const [title = '', records = '', , ...notices] = headLines(head, report);
   const row = (cells: readonly (string | number)[]): string =>
-    `<tr>${cells.map((cell) => `<td>${escapeHtml(String(cell))}</td>`).join('')}</tr>`;
+    `<tr>${cells.map((cell) => `<td>${escapeMarkup(String(cell))}</td>`).join('')}</tr>`;
   return lines([
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
     `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`,
-    `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>`,
-    `<h1>${escapeHtml(title)}</h1>`,
-    `<p class="${head.verified ? 'good' : 'bad'}">${escapeHtml(verdict(head))}</p>`,
-    `<ul>${[records, ...notices].map((fact) => `<li>${escapeHtml(fact)}</li>`).join('')}</ul>`,
+    `<title>${escapeMarkup(title)}</title><style>${STYLE}</style></head><body>`,
+    `<h1>${escapeMarkup(title)}</h1>`,
+    `<p class="${head.verified ? 'good' : 'bad'}">${escapeMarkup(verdict(head))}</p>`,
+    `<ul>${[records, ...notices].map((fact) => `<li>${escapeMarkup(fact)}</li>`).join('')}</ul>`,
     '<h2>When</h2>',
     timelineSvg(timeline, stepMs),
     '<h2>What</h2>',
@@ -126,10 +127,6 @@ function objectText(event: LogEvent): string {
 function csvCell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 function lines(all: readonly string[]): string {

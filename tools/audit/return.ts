@@ -15,6 +15,7 @@ const SPEC: CommandSpec = {
   options: { relay: PIN_OPTIONS.relay!, 'config-dir': PIN_OPTIONS['config-dir']! },
   examples: ['ghostpipe-audit return /media/stick --relay management'],
   maxPositionals: 1,
+  couldNotRun: ['log-missing'],
 };
 
 /** Exit code 0 when the relay took all of it. The signatures authorise it: no API key is needed. */

@@ -1,14 +1,12 @@
 /** `ghostpipe-audit search`: records by time, device, category and action; the whole export is verified on the way. */
-import { nativeEngine } from '../../protocol/engine/native.ts';
 import { ACTIONS, type Action, CATEGORIES, type Category } from '../../protocol/log-action.ts';
 import type { LogEvent } from '../../protocol/log-record.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCommand } from '../lib/command.ts';
-import { checkExport, type ExportCheckOptions, type ExportReport } from './export-check.ts';
-import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
-import { Progress } from './progress.ts';
+import { PERIOD_OPTIONS, periodOption } from './period-option.ts';
+import { PIN_OPTIONS } from './pin-option.ts';
 import { recordLine } from './record-text.ts';
-import { folderArgument, reportLines } from './verify.ts';
+import { checkFolder, type OnRecord, reportLines } from './verify.ts';
 
 const DEFAULT_LIMIT = 1000;
 
@@ -17,8 +15,7 @@ const SPEC: CommandSpec = {
   summary: 'find records of an export; the whole export is verified on the way',
   usage: 'DIR [--from TIME] [--to TIME] [--device DID] [--category NAME] [--action NAME] [OPTIONS]',
   options: {
-    from: { type: 'string', value: 'TIME', help: 'from this time on, as 2026-05-01 or 2026-05-01T08:30:00Z' },
-    to: { type: 'string', value: 'TIME', help: 'before this time' },
+    ...PERIOD_OPTIONS,
     device: { type: 'string', value: 'DID', help: 'caused by this device, or about it' },
     category: { type: 'string', value: 'NAME', help: CATEGORIES.join(', ') },
     action: { type: 'string', value: 'NAME', help: 'as transfer.delivered; docs/formats.md lists them' },
@@ -42,11 +39,12 @@ export function search(argv: readonly string[]): Promise<number> {
     const [filter, limit] = [filterOf(args), integerOption(args, 'limit', 1, 1_000_000) ?? DEFAULT_LIMIT];
     const found: { readonly origin: string; readonly event: LogEvent }[] = [];
     let count = 0;
-    const report = searchIn(args, ({ origin }, event) => {
+    const onRecord: OnRecord = ({ origin }, event) => {
       if (!filter(event)) return;
       count += 1;
       if (found.length < limit) found.push({ origin, event });
-    });
+    };
+    const report = checkFolder(args, { what: 'searching', onRecord });
     const { ok, failures, notices } = report;
     if (args.flag('json')) {
       const records = found.map(({ origin, event }) => ({ origin, ...event }));
@@ -60,39 +58,18 @@ export function search(argv: readonly string[]): Promise<number> {
   });
 }
 
-function searchIn(args: Arguments, onRecord: NonNullable<ExportCheckOptions['onRecord']>): ExportReport {
-  const [folder, logPin] = [folderArgument(args), logPinOption(args)];
-  const progress = new Progress('searching');
-  const onProgress = (done: number, all: number) => progress.show(done, all);
-  try {
-    return checkExport({ engine: nativeEngine, folder, logPin, onProgress, onRecord });
-  } finally {
-    progress.end();
-  }
-}
-
 function filterOf(args: Arguments): Filter {
-  const [from, to] = [timeOption(args, 'from') ?? -Infinity, timeOption(args, 'to') ?? Infinity];
+  const { fromMs = -Infinity, belowMs = Infinity } = periodOption(args);
   const [device, transfer] = [args.text('device'), args.text('transfer')];
   const category = oneOfOption(args, 'category', CATEGORIES) as Category | undefined;
   const action = oneOfOption(args, 'action', Object.keys(ACTIONS)) as Action | undefined;
   return ({ act, t, src, obj }) =>
-    t >= from &&
-    t < to &&
+    t >= fromMs &&
+    t < belowMs &&
     (action === undefined || act === action) &&
     (category === undefined || ACTIONS[act].category === category) &&
     (device === undefined || src.id === device || ('did' in obj && obj.did === device)) &&
     (transfer === undefined || ('x' in obj && obj.x === transfer));
-}
-
-/** A date or time in UTC, in milliseconds; refuses `usage`. */
-function timeOption(args: Arguments, name: string): number | undefined {
-  const text = args.text(name);
-  if (text === undefined) return undefined;
-  const ms = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms))
-    throw new Problem('usage', `--${name} must be as 2026-05-01 or 2026-05-01T08:30:00Z, not "${text}"`);
-  return ms;
 }
 
 function oneOfOption(args: Arguments, name: string, choices: readonly string[]): string | undefined {

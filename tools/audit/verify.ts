@@ -2,7 +2,7 @@
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { type Arguments, type CommandSpec, EXIT, printJson, runCommand } from '../lib/command.ts';
-import { checkExport, type EpochReport, type ExportReport } from './export-check.ts';
+import { checkExport, type EpochReport, type ExportCheckOptions, type ExportReport } from './export-check.ts';
 import { findingLine } from './findings.ts';
 import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
 import { Progress } from './progress.ts';
@@ -30,7 +30,12 @@ const SPEC: CommandSpec = {
 /** Exit code 0 when all of it holds, 1 when something does not, 3 when there is no export to verify. */
 export function verify(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
-    const report = verifyFolder(folderArgument(args), args);
+    const [against, receipts] = [args.text('against'), args.text('receipts')];
+    const report = checkFolder(args, {
+      what: 'verifying',
+      ...(against === undefined ? {} : { against }),
+      ...(receipts === undefined ? {} : { receipts }),
+    });
     if (args.flag('json')) printJson(report);
     else process.stdout.write(`${reportLines(report).join('\n')}\n`);
     return report.ok ? EXIT.ok : EXIT.failed;
@@ -43,18 +48,18 @@ export function folderArgument({ positionals: [folder] }: Arguments): string {
   return folder;
 }
 
-function verifyFolder(folder: string, args: Arguments): ExportReport {
-  const [against, receipts] = [args.text('against'), args.text('receipts')];
-  const progress = new Progress('verifying');
+export type OnRecord = NonNullable<ExportCheckOptions['onRecord']>;
+
+/** Verifies the folder that is the first word, and says meanwhile how far it is. */
+export function checkFolder(
+  args: Arguments,
+  { what, ...options }: { readonly what: string } & Pick<ExportCheckOptions, 'against' | 'receipts' | 'onRecord'>,
+): ExportReport {
+  const [folder, logPin] = [folderArgument(args), logPinOption(args)];
+  const progress = new Progress(what);
+  const onProgress = (done: number, all: number) => progress.show(done, all);
   try {
-    return checkExport({
-      engine: nativeEngine,
-      folder,
-      logPin: logPinOption(args),
-      ...(against === undefined ? {} : { against }),
-      ...(receipts === undefined ? {} : { receipts }),
-      onProgress: (done, all) => progress.show(done, all),
-    });
+    return checkExport({ engine: nativeEngine, folder, logPin, onProgress, ...options });
   } finally {
     progress.end();
   }

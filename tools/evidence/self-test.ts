@@ -95,6 +95,6 @@ function selfTestText({ checks, sabotages, caught, untried, missed, alarms }: Se
 function checksAsked(ids: readonly string[]): readonly Check[] {
   const unknown = ids.find((id) => !CHECKS.some((check) => check.id === id));
   if (unknown !== undefined)
-    throw new Problem('usage', `"${unknown}" is no check; ghostpipe-evidence run names them all`);
+    throw new Problem('usage', `"${unknown}" is no check; policy/iec62443/checks has them all`);
   return ids.length === 0 ? CHECKS : CHECKS.filter(({ id }) => ids.includes(id));
 }

@@ -2,7 +2,6 @@
 import { integer, list, type Of, object, oneOf, text } from '../../../protocol/shape.ts';
 
 export const LAYERS = ['build', 'run', 'log'] as const;
-export type Layer = (typeof LAYERS)[number];
 
 /** `design` and `config`: met by the product; `partial`: under conditions; `gap`: not met yet, with a plan. */
 export const CLAIM_KINDS = ['design', 'config', 'partial', 'inherited', 'not-applicable', 'gap'] as const;

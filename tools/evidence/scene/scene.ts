@@ -3,7 +3,7 @@
  * on loopback and with a site of its own. Each look of a check has one; a sabotaged scene differs from it in one thing.
  */
 import { randomInt } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -173,10 +173,10 @@ export class Scene {
     writeFileSync(path, text);
   }
 
-  /** The configuration under test, with the site, the seed and the places of the twin. */
+  /** The configuration under test, with the site, the seed and the places of the twin: never the stick of the site. */
   #writeConfig(): void {
-    const own = parse(readFileSync(this.configPath, 'utf8')) as Written;
-    const given = this.#options.written ?? own;
+    const made = parse(readFileSync(this.configPath, 'utf8')) as Written;
+    const given = this.#options.written ?? made;
     const taken = new Set<Zone>();
     const listeners = given.listeners.map((listener, i) => {
       const isFirst = listener.tls === 'pq' && !taken.has(listener.zone);
@@ -185,10 +185,20 @@ export class Scene {
       const calls = isFirst ? [...new Set([...listener.calls, ...LOOKED_BY[listener.zone]])] : listener.calls;
       return { ...listener, address: this.address, port, calls };
     });
-    const { seedFile, site } = own;
+    const { seedFile, site } = made;
     const { kind: _kind, path: _path, ...store } = (given.store ?? {}) as Record<string, unknown>;
-    const written = { ...given, name: 'twin', seedFile, site, listeners, store: { slots: 8, ...store } };
+    const own = { name: 'twin', seedFile, site, listeners, store: { slots: 8, ...store }, ...this.#ownStick(given) };
+    const written = { ...given, ...own };
     writeFileSync(this.configPath, stringify(this.sabotage.change?.(written) ?? written));
+  }
+
+  /** A folder of the twin in place of the stick, when the configuration has one. */
+  #ownStick({ audit }: Written): { readonly audit?: object } {
+    const { stick } = (audit ?? {}) as { readonly stick?: object };
+    if (!stick) return {};
+    const path = join(this.folder, 'stick');
+    mkdirSync(path);
+    return { audit: { ...(audit as object), stick: { path } } };
   }
 
   #process(): { readonly nodeOptions?: readonly string[]; readonly env?: NodeJS.ProcessEnv } {

@@ -52,7 +52,7 @@ export function controlsOf(plan: Plan): Control[] {
     ),
     control(
       'firmware-conduit',
-      'towards OT go receipts of fixed size, nothing else',
+      'towards OT go receipts and keys in answers of fixed size, no blocks',
       ['SR 5.2 RE(1)', 'SR 5.3'],
       opened.length > 0 && `${opened.join(', ')} is open`,
     ),

@@ -2,6 +2,7 @@
  * Shapes of an SVG 1.1 picture: dark on white, printable, one font, no script, nothing that is fetched. Every text that
  * comes from outside is escaped here.
  */
+import { escapeMarkup } from '../../lib/markup.ts';
 
 export interface Box {
   readonly x: number;
@@ -24,25 +25,13 @@ export const FAINT = '#5c5c5c';
 const LETTER = 0.56;
 const BOLD_LETTER = 0.64;
 
-/** Text for the inside of an element or attribute, without characters that XML 1.0 does not allow. */
-export function escapeXml(text: string): string {
-  const named: Readonly<Record<string, string>> = {
-    '<': '&lt;',
-    '>': '&gt;',
-    '&': '&amp;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd]/g, '?').replace(/[<>&"']/g, (letter) => named[letter]!);
-}
-
 /** One line of text whose baseline is at `y`; what is longer than `width` ends in an ellipsis. */
 export function label(x: number, y: number, text: string, width: number, style: TextStyle = {}): string {
   const { size = 13, bold = false, fill = INK, anchor = 'start' } = style;
   const most = Math.floor(width / (size * (bold ? BOLD_LETTER : LETTER)));
   const shown = text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text;
   const weight = bold ? ' font-weight="bold"' : '';
-  return `<text x="${x}" y="${y}" font-size="${size}" fill="${fill}" text-anchor="${anchor}"${weight}>${escapeXml(shown)}</text>`;
+  return `<text x="${x}" y="${y}" font-size="${size}" fill="${fill}" text-anchor="${anchor}"${weight}>${escapeMarkup(shown)}</text>`;
 }
 
 /** The words of `text` in lines that fit `width`. */
@@ -100,7 +89,7 @@ export function picture(width: number, height: number, title: string, parts: rea
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="'DejaVu Sans', Verdana, Arial, sans-serif" role="img">`,
-    `<title>${escapeXml(title)}</title>`,
+    `<title>${escapeMarkup(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...parts,
     '</svg>',

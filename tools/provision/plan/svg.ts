@@ -199,7 +199,7 @@ function loads({ links, zones }: JudgedPlan, y: number): string[] {
   ];
 }
 
-/** The only thing that goes from IT to OT by default. */
+/** What goes from IT to OT by default. */
 function receipts(y: number): string[] {
   const [start, relayIn, relayOut, end] = legs('it');
   const middle = RELAY_X + RELAY_WIDTH / 2;
