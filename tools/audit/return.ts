@@ -1,5 +1,6 @@
 /** `ghostpipe-audit return`: gives the relay what the archive signed, so that it may let go of what the archive holds. */
-import { Problem } from '../../protocol/problem.ts';
+import type { Json } from '../../protocol/canonical.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { type CommandSpec, EXIT, printJson, runCommand } from '../lib/command.ts';
 import { configFolder } from '../lib/paths.ts';
 import { readProfile } from '../lib/profile.ts';
@@ -27,13 +28,31 @@ export function returnInbox(argv: readonly string[]): Promise<number> {
     const { url, relayPins } = readProfile(args.text('config-dir') ?? configFolder(), args.text('relay') ?? 'iot');
     const relay = new RelayClient({ url, pins: relayPins });
     const heads: unknown[] = [];
+    let gone = 0;
     try {
-      for (const file of files) heads.push(await relay.giveCosigned(folder.read(file)!));
+      for (const file of files) {
+        const head = await giveOne(relay, folder.read(file)!);
+        if (head) heads.push(head);
+        else gone += 1;
+      }
     } finally {
       relay.close();
     }
-    if (args.flag('json')) printJson({ ok: true, heads });
-    else process.stdout.write(`The relay took ${heads.length} cosigned heads.\n`);
+    if (args.flag('json')) printJson({ ok: true, heads, gone });
+    else {
+      const rest = gone > 0 ? ` ${gone} are of epochs that it has let go of, and need not go there.` : '';
+      process.stdout.write(`The relay took ${heads.length} cosigned heads.${rest}\n`);
+    }
     return EXIT.ok;
   });
+}
+
+/** What the relay says of a head; null when it no longer keeps the epoch. */
+async function giveOne(relay: RelayClient, checkpoint: Uint8Array): Promise<Json | null> {
+  try {
+    return await relay.giveCosigned(checkpoint);
+  } catch (thrown) {
+    if (asProblem(thrown).code === 'log-missing') return null;
+    throw thrown;
+  }
 }

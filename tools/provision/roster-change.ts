@@ -4,6 +4,8 @@ import { parseVerifierKey } from '../../protocol/note-key.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { isRevoked, type RevokedEntry } from '../../protocol/revocation.ts';
 import { deviceNamed, lanesNeeded, type Roster, type RosterDevice } from '../../protocol/roster.ts';
+import { originText } from '../../protocol/shapes.ts';
+import { usageCheck } from './options.ts';
 
 /** Where a device's readings go, and the groups that it belongs to. */
 export interface Placement {
@@ -68,7 +70,8 @@ export function withRevokedKey(roster: Roster, did: string, apiKeyHash: string):
  * what is no ML-DSA verifier key (C2SP signed-note).
  */
 export function withCosigner(hasher: Hasher, roster: Roster, name: string, key: string): Roster {
-  const { algorithm } = verifierKey(hasher, key);
+  const { algorithm, name: keyName } = verifierKey(hasher, key);
+  usageCheck(originText, keyName, 'KEY: its name'); // it stands in log records
   if (algorithm === 'ed25519')
     throw new Problem('usage', `KEY: an ${algorithm} key is not safe for decades, use ML-DSA`);
   const others = roster.cosigners.filter((entry) => entry.name !== name);

@@ -164,12 +164,15 @@ function runControl(input: Uint8Array): void {
   requireSame(encodeControl(parseControl(frame)), withoutUnknownItems(frame), 'control frame');
 }
 
+/** All types of items up to this one are known. */
+const NEWEST_ITEM = 21;
+
 function withoutUnknownItems(frame: Uint8Array): Uint8Array {
   const kept: Uint8Array[] = [frame.subarray(0, 4)];
   let at = 4;
   while (at < frame.length && frame[at] !== 0) {
     const end = at + 3 + frame[at + 1]! * 256 + frame[at + 2]!;
-    if (frame[at]! <= 11) kept.push(frame.subarray(at, end));
+    if (frame[at]! <= NEWEST_ITEM) kept.push(frame.subarray(at, end));
     at = end;
   }
   return padded(concat(...kept, frame.subarray(at)), CONTROL_BYTES);
