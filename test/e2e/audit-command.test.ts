@@ -1,5 +1,5 @@
 /** `ghostpipe-audit` as an auditor uses it: enrolled at a site, against its running relay, then with the folder alone. */
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
@@ -55,6 +55,66 @@ t.test('from a running relay: export, verify, show, search, prove with the profi
     err: /no pin of the relay's log key: give --log-key or --relay; the operator reads it with/,
   });
   t.match(await run(t, 'export', '--to', to, '--device-id', 'nobody', '--config-dir', config), { code: 3 });
+});
+
+t.test('an archive: made, cosigned, returned, watched, told of', async (t) => {
+  const site = await openEphemeralSite(engine, {
+    name: 'plant',
+    blockSize: 65_536,
+    intervalMs: 1000,
+    slots: 4,
+    logLevel: 'error',
+    devices: TRIAL_DEVICES,
+  });
+  t.teardown(() => site.close());
+  const { GHOSTPIPE_CONFIG_DIR: config, GHOSTPIPE_STATE_DIR: state } = site.environment('auditor');
+  const work = t.testdir();
+  const [to, store, key] = ['audit', 'archive', 'cosigner.json'].map((name) => join(work, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const as = ['--device-id', 'auditor', '--config-dir', config, '--state-dir', state];
+  const pin = ['--config-dir', config];
+  t.match(await run(t, 'cosigner', 'plant-archive', '--out', key), {
+    code: 0,
+    out: /\nplant-archive\+[0-9a-f]{8}\+\S+\n$/,
+  });
+  t.match(JSON.parse((await run(t, 'cosigner', 'other', '--out', join(work, 'o'), '--json')).out), { name: 'other' });
+  t.match(await run(t, 'cosigner', 'a b', '--out', join(work, 'x')), { code: 2, err: /without spaces/ });
+  t.match(await run(t, 'cosigner', '--out', join(work, 'x')), { code: 2, err: /NAME is missing/ });
+  t.match(await run(t, 'export', '--to', to, ...as), { code: 0 });
+  const archived = ['archive', to, '--into', store, '--cosigner', key, ...pin];
+  t.match(await run(t, ...archived), { code: 0, out: /0 to 1 leaves, \d+ files added, cosigned\n.*ARCHIVED/s });
+  t.match(JSON.parse((await run(t, ...archived, '--json')).out), { ok: true, epochs: [{ before: 1, size: 1 }] });
+  t.match(await run(t, 'verify', store, ...pin), { code: 0 });
+  t.match(
+    await run(t, 'return', to, ...pin, '--relay', 'iot'),
+    { code: 1, err: /not-available/ },
+    'nobody of the roster',
+  );
+  t.match(await run(t, 'return', store, ...pin), { code: 3, err: /inbox/ });
+  t.match(await run(t, ...archived.with(5, join(work, 'none'))), { code: 3 });
+  t.match(await run(t, ...archived, '--return', join(work, 'nowhere')), { code: 1, err: /give --return DIR/ });
+  const watched = ['watch', '--once', '--into', join(work, 'watched'), ...as];
+  t.match(await run(t, ...watched), { code: 0, out: /1 leaves more, plant\/audit\/\S+ has 1; 0 heads cosigned/ });
+  t.match(JSON.parse((await run(t, ...watched, '--json')).out), { ok: true, epochs: [{ before: 1, size: 1 }] });
+  t.match(await run(t, ...watched, '--cosigner', key), { code: 1, err: /not-available/ });
+  const [configCopy, stateCopy] = [join(work, 'config'), join(work, 'state')];
+  cpSync(config, configCopy, { recursive: true });
+  cpSync(state, stateCopy, { recursive: true });
+  await site.close();
+  const away = ['watch', '--into', join(work, 'watched'), '--device-id', 'auditor'];
+  away.push('--config-dir', configCopy, '--state-dir', stateCopy);
+  t.match(await run(t, ...away, '--once'), { code: 1, err: /relay-unreachable/ });
+  const running = run(t, ...away, '--every', '1');
+  setTimeout(() => process.emit('SIGTERM'), 1500);
+  t.match(await running, { code: 0, err: /relay-unreachable/ }, 'a relay that is away is asked again');
+  const other = makeAuditExport(join(work, 'other'), { records: [5] });
+  t.match(await run(t, 'archive', other.folder, '--into', store, '--config-dir', configCopy), {
+    code: 1,
+    out: /Nothing was taken/,
+  });
 });
 
 t.test('with a folder alone: exit codes, JSON, filters', async (t) => {

@@ -12,7 +12,12 @@ import { ArchiveStore } from '../../tools/audit/archive-store.ts';
 import { cosignNewest } from '../../tools/audit/cosignature-file.ts';
 import { makeCosignerKey, verifierKeyOf } from '../../tools/audit/cosigner-key.ts';
 import { runExport } from '../../tools/audit/export-run.ts';
+import { epochPath } from '../../tools/audit/layout.ts';
+import { main } from '../../tools/audit/main.ts';
 import { RelayLog } from '../../tools/audit/relay-log.ts';
+import { writeFileAtomic } from '../../tools/lib/files.ts';
+import { writeProfile } from '../../tools/lib/profile.ts';
+import { captured } from '../fixtures/command.ts';
 import { openAs, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
 import { makeSite } from '../fixtures/site.ts';
 
@@ -76,7 +81,16 @@ t.test('a head goes to the archive and comes back cosigned, while blocks are sen
   await t.rejects(sender.giveCosigned(signed.bytes), { code: 'not-available' }, 'nobody of the roster');
   const cosigners = [{ name: 'archive', key: verifierKeyOf(engine, key) }];
   await sender.publishRoster(site.issueRoster({ version: 2, cosigners }));
-  t.match(await sender.giveCosigned(signed.bytes), { origin: signed.origin, size, news: ['plant-1-archive'] });
+  const config = join(directory, 'config');
+  const { operatorKeyHash, siteId } = site;
+  const url = `https://127.0.0.1:${relay.listeners[0]!.port}`;
+  writeProfile(config, 'iot', { url, relayPins: [relay.pin], logPin: relay.logPin, operatorKeyHash, siteId });
+  const carried = join(directory, 'carried');
+  writeFileAtomic(join(carried, epochPath(signed.file)), signed.bytes);
+  const returned = await captured(t, () => main(['return', carried, '--config-dir', config, '--json']));
+  t.match(JSON.parse(returned.out), { heads: [{ origin: signed.origin, size, news: ['plant-1-archive'] }], gone: 0 });
+  const again = await captured(t, () => main(['return', carried, '--config-dir', config]));
+  t.match(again, { code: 0, out: /took 1 cosigned heads/ });
   t.match(await sender.giveCosigned(signed.bytes), { news: [] }, 'again: nothing new');
   const [kept] = conduit.audit.view.epochs as unknown as readonly { settledBelow: number }[];
   t.equal(kept!.settledBelow, size, 'its records may be the first to go');
@@ -87,7 +101,7 @@ t.test('a head goes to the archive and comes back cosigned, while blocks are sen
     parseNote(head).signatures.some(({ name }) => name === 'plant-1-archive'),
     'the head has its line',
   );
-  const again = takeIn(store, join(directory, 'second'), { engine, logPin: relay.logPin });
-  t.ok(again.report.ok, 'and the archive takes what follows');
+  const more = takeIn(store, join(directory, 'second'), { engine, logPin: relay.logPin });
+  t.ok(more.report.ok, 'and the archive takes what follows');
   await relay.close();
 });

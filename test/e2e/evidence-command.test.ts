@@ -8,8 +8,10 @@ import type { RunCheck } from '../../tools/evidence/check.ts';
 import { Looking } from '../../tools/evidence/looking.ts';
 import { Scene, type Written } from '../../tools/evidence/scene/scene.ts';
 import { runTool, withTemplate } from '../../tools/evidence/scene/template.ts';
+import { selfTestCommand } from '../../tools/evidence/self-test.ts';
 import { readRelayConfig } from '../../tools/evidence/subject.ts';
 import { judge } from '../../tools/evidence/verdict.ts';
+import { captured } from '../fixtures/command.ts';
 import { evidence, NOW, POLICY, PROJECT, passingRecords, SUBJECT } from '../fixtures/evidence.ts';
 
 t.setTimeout(300_000);
@@ -102,6 +104,10 @@ t.test('the self-test counts', async (t) => {
   t.match(json, { ok: true, checks: 2, sabotages: 3, caught: 3, notTried: 0, missed: [], alarms: [] });
   const { stdout } = await runTool(['evidence', 'self-test', '--check', 'dependency-page']);
   t.equal(stdout, '1 checks, 2 sabotages, 2 caught');
+  const words = ['--check', 'lock-pins', '--scenes', '1'];
+  t.match(await captured(t, () => selfTestCommand(words)), { code: 0, out: /^1 checks, 2 sabotages, 2 caught/ });
+  t.match(await captured(t, () => selfTestCommand([...words, '--json'])), { code: 0, out: /"notTried":0/ });
+  t.match(await captured(t, () => selfTestCommand(['--check', 'nothing'])), { code: 2 });
 });
 
 t.test('lint says that no rule is broken', async (t) => {

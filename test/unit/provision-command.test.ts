@@ -1,6 +1,8 @@
 /** The words of ghostpipe-provision: what it refuses with which exit code, and its help. */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { nativeEngine } from '../../protocol/engine/native.ts';
+import { formatVerifierKey } from '../../protocol/note-key.ts';
 import { main } from '../../tools/provision/main.ts';
 
 interface Ran {
@@ -60,6 +62,19 @@ t.test('refusals: a sentence, how to mend it, and the exit code', async (t) => {
     t.equal(code, exit, line);
     t.match(err, words, line);
   }
+});
+
+t.test('a cosigner is named, and goes again', async (t) => {
+  t.testdir();
+  t.equal((await run(t, 'site plant-1 --url https://127.0.0.1:1')).code, 0);
+  const { publicKey } = nativeEngine.singleKey('ml-dsa-44', new Uint8Array(32).fill(5));
+  const key = formatVerifierKey(nativeEngine, { name: 'plant-archive', algorithm: 'ml-dsa-44', publicKey });
+  t.match(await run(t, `cosigner archive ${key}`), {
+    code: 0,
+    out: /archive is a cosigner of the audit log\n.*publish/s,
+  });
+  const gone = await run(t, 'cosigner archive --remove --json');
+  t.match(JSON.parse(gone.out), { ok: true, cosigners: [], version: 3, published: false });
 });
 
 t.test('every subcommand explains itself', async (t) => {

@@ -155,10 +155,12 @@ async function headsOf(epoch: RelayEpoch, held: readonly EpochFolder[], { engine
   const heads = new Map<number, Head>([[newest.size, { ...newest, checkpoint: epoch.checkpoint }]]);
   const take = (checkpoint: Uint8Array): void => {
     const { head } = verifyCheckpoint(engine, checkpoint, origin, keys);
-    if (head.size < newest.size && !heads.has(head.size)) heads.set(head.size, { ...head, checkpoint });
+    const known = heads.get(head.size);
+    const isCosigned = known && equalBytes(known.root, head.root) && checkpoint.length > known.checkpoint.length;
+    if (head.size <= newest.size && (!known || isCosigned)) heads.set(head.size, { ...head, checkpoint });
   };
   for (const { origin: of, size } of await log.heads()) {
-    if (of !== origin || size >= newest.size || heads.has(size)) continue;
+    if (of !== origin || size > newest.size) continue;
     const checkpoint = await log.checkpoint(origin, size).catch(unless('not-available'));
     if (checkpoint) take(checkpoint);
   }

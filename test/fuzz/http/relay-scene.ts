@@ -39,7 +39,7 @@ const LOG_CALLS: readonly Call[] = [
 ];
 /** The management listener shows the audit log too. */
 const LISTENERS = ZONE_LISTENERS.map((each) =>
-  each.zone === 'management' ? { ...each, calls: [...each.calls, ...LOG_CALLS] } : each,
+  each.zone === 'management' ? { ...each, calls: [...new Set([...each.calls, ...LOG_CALLS])] } : each,
 );
 
 /** Starts a relay with one sender, one reader and an auditor, all registered; `folder` is empty and its own. */
