@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { canonicalBytes } from '../protocol/canonical.ts';
 import { CONTROL_BYTES, type ControlItem, encodeControl, itemOf, parseControl } from '../protocol/control.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
 import { keyIdOf, openBlock, sealBlock } from '../protocol/envelope.ts';
@@ -128,7 +129,9 @@ async function joinPair(
 async function register(url: string, pins: readonly string[], { device, grant, apiKey }: Enrolment): Promise<void> {
   const client = new RelayClient({ url, pins, apiKey });
   try {
-    await client.register({ identity: device.identity, grant, keyStatement: device.keyStatement });
+    const bytes = canonicalBytes({ identity: device.identity, grant, keyStatement: device.keyStatement });
+    const refused = itemOf(await client.membership([{ type: 'registration', bytes }]), 'problem');
+    if (refused) throw new Error(`the relay does not register ${device.name}: ${refused.code}`);
   } finally {
     client.close();
   }
@@ -188,7 +191,7 @@ interface PairOptions {
 class RelayPair implements LoadClient {
   readonly #pair: PairOptions;
   readonly #count: DataView;
-  readonly #session: ControlItem;
+  readonly #session: Extract<ControlItem, { type: 'session' }>;
   #acks: ControlItem[] = [];
   refusals = 0;
 
@@ -213,14 +216,14 @@ class RelayPair implements LoadClient {
   }
 
   async claim(): Promise<void> {
-    const items = await this.#say('/v2/claim', [this.#session, ...this.#acks], this.#pair.block.length + CONTROL_BYTES);
+    const items = await this.#say([this.#session, ...this.#acks]);
     const lease = itemOf(items, 'lease');
     if (!lease) throw new Error('the relay gave a cover although a block waits');
     this.#acks = [{ type: 'ack', transferId: lease.transferId, ackSecret: this.#pair.ackSecret }, ...this.#acks];
   }
 
   async settle(): Promise<void> {
-    if (this.#acks.length > 0) await this.#say('/v2/ack', this.#acks, CONTROL_BYTES);
+    if (this.#acks.length > 0) await this.#say([{ ...this.#session, maxLeases: 0 }, ...this.#acks]);
   }
 
   close(): void {
@@ -229,14 +232,14 @@ class RelayPair implements LoadClient {
   }
 
   /** Says acks among `items`, which must all be taken, and gives the control frame of the answer. */
-  async #say(path: string, items: readonly ControlItem[], bytes: number): Promise<readonly ControlItem[]> {
-    const { down, readerKey } = this.#pair;
+  async #say(items: readonly ControlItem[]): Promise<readonly ControlItem[]> {
+    const { down, readerKey, block } = this.#pair;
     const answer = await down.ask(
-      { method: 'POST', path, headers: headersFor(readerKey), body: encodeControl(items) },
+      { method: 'POST', path: '/v2/claim', headers: headersFor(readerKey), body: encodeControl(items) },
       CONTROL_BYTES,
     );
-    if (answer.status !== 200 || answer.bytes !== bytes) {
-      throw new Error(`${path} was answered by status ${answer.status} and ${answer.bytes} bytes`);
+    if (answer.status !== 200 || answer.bytes !== block.length + CONTROL_BYTES) {
+      throw new Error(`a claim was answered by status ${answer.status} and ${answer.bytes} bytes`);
     }
     this.#acks = [];
     const said = parseControl(answer.tail);

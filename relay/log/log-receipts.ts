@@ -79,11 +79,15 @@ export class LogReceipts {
 
   /**
    * For the answer to a submit: the log receipt, the record that it is about and the salt of the commitment in it, and one
-   * receipt that the sender is owed. Without a receipt of the transfer itself it could not be signed now.
+   * receipt that the sender is owed. Without a receipt of the transfer itself it could not be signed now. What is given
+   * makes the items, also when the block is read and gone before the answer may leave.
    */
-  async forSender(transferId: string): Promise<ControlItem[]> {
+  forSender(transferId: string): () => Promise<ControlItem[]> {
     const held = this.#committed.get(transferId);
-    if (!held) return [];
+    return async () => (held ? this.#forSender(transferId, held) : []);
+  }
+
+  async #forSender(transferId: string, held: Held): Promise<ControlItem[]> {
     const { sender, recorded } = held;
     held.receipt ??= await this.#sign(transferId, recorded);
     if (!held.receipt) this.#owe(sender, transferId, recorded);

@@ -96,10 +96,11 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
 async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {
   requireType(exchange.request, OCTETS);
   const { transferId, repeated } = await receive(conduit, exchange, from);
-  await conduit.audit.requireKept();
   const { receipts } = conduit.audit;
+  const loggedOf = receipts.forSender(transferId);
+  await conduit.audit.requireKept();
   if (repeated) receipts.proofs.sender.again(from.did);
-  const logged = await receipts.forSender(transferId);
+  const logged = await loggedOf();
   const said: ControlItem[] = [{ type: 'accepted', transferId: fromHex(transferId, 16), repeated }, ...logged];
   // Proofs leave room for one delivery receipt at least; these are cumulative and come in turns.
   const room = roomBeside([epoch(conduit), ...said]) - RECEIPT_ROOM;
