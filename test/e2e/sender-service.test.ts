@@ -135,4 +135,6 @@ t.test('a sender that was suspended makes up for no slot', async (t) => {
   t.ok(count > 0 && count <= slots + 2, `${count} blocks in the time of ${slots} slots`);
   sender.child.stdin!.end();
   await endsWith(t, sender, 0);
+  receiver.child.kill('SIGTERM');
+  await endsWith(t, receiver, 0);
 });
