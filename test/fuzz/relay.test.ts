@@ -14,7 +14,7 @@ async function scene(t: { testdir(): string; teardown(end: () => unknown): unkno
 }
 
 t.test('raw requests at every listener', async (t) => {
-  const report = await fuzzRelay(await scene(t), { inputs: 640, seed: 'short run' }, ZONES);
+  const report = await fuzzRelay(await scene(t), { inputs: 1600, seed: 'short run' }, ZONES);
   t.same(report.failures, []);
   t.ok(report.accepted > 50, `${report.accepted} successes`);
   for (const word of ['404 not-available', '400 control-invalid', '409 roster-older']) {
@@ -52,7 +52,7 @@ t.test('a relay that crashes on a key which it does not know is found', async (t
     if (!member) throw new TypeError('no such key');
     return member;
   };
-  const { failures } = await fuzzRelay(sabotaged, { inputs: 640, seed: 'short run' }, ZONES);
+  const { failures } = await fuzzRelay(sabotaged, { inputs: 1600, seed: 'short run' }, ZONES);
   t.match(
     failures.filter(({ kind, message }) => kind !== 'crash' || !/no such key|the relay says/.test(message)),
     [],
@@ -79,7 +79,7 @@ t.test('a relay that never answers, or keeps what it was sent, is found', async 
     kept.push(new Uint8Array(131_072).fill(key.length));
     return find(key);
   };
-  const { failures } = await fuzzRelay(hoarding, { inputs: 640, seed: 'short run' }, ZONES);
+  const { failures } = await fuzzRelay(hoarding, { inputs: 1600, seed: 'short run' }, ZONES);
   t.match(failures, [{ kind: 'leak' }]);
 });
 
