@@ -258,5 +258,7 @@ t.test('the archive signs for the newest head of an epoch that it holds in full'
   chmodSync(keyFile, 0o644);
   t.throws(() => readCosignerKey(engine, keyFile), { code: 'permissions-open' });
   t.throws(() => readCosignerKey(engine, join(root, 'none')), { code: 'key-missing' });
+  writeFileSync(join(root, 'broken'), '{}', { mode: 0o600 });
+  t.throws(() => readCosignerKey(engine, join(root, 'broken')), { message: /broken/ });
   t.ok(existsSync(keyFile));
 });

@@ -1,0 +1,18 @@
+/** The self-test of the evidence: what it counts, says, and refuses. */
+import t from 'tap';
+import { selfTestCommand, summaryOf } from '../../tools/evidence/self-test.ts';
+import { captured } from '../fixtures/command.ts';
+
+t.setTimeout(60_000);
+
+t.test('a check of files and its sabotages, in both forms', async (t) => {
+  const words = ['--check', 'lock-pins', '--scenes', '1'];
+  t.match(await captured(t, () => selfTestCommand(words)), { code: 0, out: /^1 checks, 2 sabotages, 2 caught/ });
+  t.match(await captured(t, () => selfTestCommand([...words, '--json'])), { code: 0, out: /"notTried":0/ });
+  t.match(await captured(t, () => selfTestCommand(['--check', 'nothing'])), { code: 2, err: /"nothing" is no check/ });
+  t.match(await captured(t, () => selfTestCommand(['--scenes', '99'])), { code: 2, err: /--scenes/ });
+});
+
+t.test('nothing counts as nothing', async (t) => {
+  t.match(summaryOf([]), { checks: 0, sabotages: 0, caught: 0, notTried: 0 });
+});
