@@ -6,7 +6,7 @@ import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { parseLogRecord } from '../../protocol/log-record.ts';
 import { parseTlogProof } from '../../protocol/tlog-proof.ts';
 import { main } from '../../tools/audit/main.ts';
-import { openEphemeralSite } from '../../tools/ghostpipe/ephemeral-site.ts';
+import { type EphemeralSite, openEphemeralSite } from '../../tools/ghostpipe/ephemeral-site.ts';
 import { TRIAL_DEVICES } from '../../tools/ghostpipe/start.ts';
 import { changeFile, DIDS, makeAuditExport } from '../fixtures/audit-export.ts';
 import { captured } from '../fixtures/command.ts';
@@ -17,7 +17,8 @@ function run(t: Test, ...argv: readonly string[]) {
   return captured(t, () => main(argv));
 }
 
-t.test('from a running relay: export, verify, show, search, prove with the profile of the auditor', async (t) => {
+/** A site with its relay, which ends with the test. */
+async function runSite(t: Test): Promise<EphemeralSite> {
   const site = await openEphemeralSite(engine, {
     name: 'plant',
     blockSize: 65_536,
@@ -27,6 +28,11 @@ t.test('from a running relay: export, verify, show, search, prove with the profi
     devices: TRIAL_DEVICES,
   });
   t.teardown(() => site.close());
+  return site;
+}
+
+t.test('from a running relay: export, verify, show, search, prove with the profile of the auditor', async (t) => {
+  const site = await runSite(t);
   const { GHOSTPIPE_CONFIG_DIR: config, GHOSTPIPE_STATE_DIR: state } = site.environment('auditor');
   const work = t.testdir();
   const to = join(work, 'audit');
@@ -58,15 +64,7 @@ t.test('from a running relay: export, verify, show, search, prove with the profi
 });
 
 t.test('an archive: made, cosigned, returned, watched, told of', async (t) => {
-  const site = await openEphemeralSite(engine, {
-    name: 'plant',
-    blockSize: 65_536,
-    intervalMs: 1000,
-    slots: 4,
-    logLevel: 'error',
-    devices: TRIAL_DEVICES,
-  });
-  t.teardown(() => site.close());
+  const site = await runSite(t);
   const { GHOSTPIPE_CONFIG_DIR: config, GHOSTPIPE_STATE_DIR: state } = site.environment('auditor');
   const work = t.testdir();
   const [to, store, key] = ['audit', 'archive', 'cosigner.json'].map((name) => join(work, name)) as [
