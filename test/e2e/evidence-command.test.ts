@@ -8,7 +8,7 @@ import type { RunCheck } from '../../tools/evidence/check.ts';
 import { Looking } from '../../tools/evidence/looking.ts';
 import { Scene, type Written } from '../../tools/evidence/scene/scene.ts';
 import { runTool, withTemplate } from '../../tools/evidence/scene/template.ts';
-import { selfTestCommand } from '../../tools/evidence/self-test.ts';
+import { selfTestCommand } from '../../tools/evidence/self-test-command.ts';
 import { readRelayConfig } from '../../tools/evidence/subject.ts';
 import { judge } from '../../tools/evidence/verdict.ts';
 import { captured } from '../fixtures/command.ts';

@@ -1,6 +1,6 @@
 /** The self-test of the evidence: what it counts, says, and refuses. */
 import t from 'tap';
-import { selfTestCommand, summaryOf } from '../../tools/evidence/self-test.ts';
+import { selfTestCommand, summaryOf } from '../../tools/evidence/self-test-command.ts';
 import { captured } from '../fixtures/command.ts';
 
 t.setTimeout(60_000);

@@ -2,7 +2,7 @@
 import { runSubcommand, type Subcommands } from '../lib/subcommands.ts';
 import { bindCommand, lintCommand } from './lint-command.ts';
 import { runCheckCommand } from './run-command.ts';
-import { selfTestCommand } from './self-test.ts';
+import { selfTestCommand } from './self-test-command.ts';
 import { verifyCommand } from './verify-command.ts';
 
 const SUBCOMMANDS: Subcommands = {

@@ -13,7 +13,7 @@ import type { EvidenceRecord, Subject } from './record.ts';
 import { recordsOf } from './records.ts';
 import type { Written } from './scene/scene.ts';
 import { withTemplate } from './scene/template.ts';
-import { lookAtAll, scenesOf, tellLook } from './self-test.ts';
+import { lookAtAll, scenesOf, tellLook } from './self-test-command.ts';
 import { defaultConfig, type GivenConfig, readRelayConfig, subjectOf } from './subject.ts';
 import { countVerdicts, summaryText } from './summary.ts';
 import { judge, levelsOf, openItems } from './verdict.ts';
