@@ -72,7 +72,10 @@ export function toldFromBundle(source: string, text: string): string {
   return told
     .replaceAll('import.meta.main', 'false')
     .replaceAll('import.meta.dirname', folder)
-    .replaceAll('import.meta.url', `${urlOf(`require('node:path').join(__dirname, ${JSON.stringify(join(source))})`)}.href`);
+    .replaceAll(
+      'import.meta.url',
+      `${urlOf(`require('node:path').join(__dirname, ${JSON.stringify(join(source))})`)}.href`,
+    );
 }
 
 function urlOf(path: string): string {

@@ -2,7 +2,16 @@
  * The bundle: the whole software with every package it uses, in a folder that needs nothing but Node. The same sources
  * and packages give the same bytes, wherever the project lies.
  */
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { bundledSources, PROGRAM, STARTED } from './bundle-sources.ts';

@@ -30,12 +30,16 @@ export function bundledPackages(root: string, { outputs }: Metafile): BundledPac
 /** One text with the licence of each package. Throws for one that carries none and names none. */
 export function licenceTexts(root: string, packages: readonly BundledPackage[]): string {
   const head = 'Ghost Pipe contains the packages below. Each is under its own licence, which follows its name.\n';
-  return packages.map((each) => `${'='.repeat(78)}\n${textOf(root, each)}`).reduce((all, text) => `${all}\n${text}`, head);
+  return packages
+    .map((each) => `${'='.repeat(78)}\n${textOf(root, each)}`)
+    .reduce((all, text) => `${all}\n${text}`, head);
 }
 
 function textOf(root: string, { name, version, licence, path }: BundledPackage): string {
   const folder = join(root, path);
-  const files = readdirSync(folder).filter((file) => LICENCE_FILE.test(file)).sort();
+  const files = readdirSync(folder)
+    .filter((file) => LICENCE_FILE.test(file))
+    .sort();
   const texts = files.map((file) => readFileSync(join(folder, file), 'utf8').trimEnd());
   if (texts.length === 0) texts.push(readmeLicence(folder, name));
   return `${name} ${version} (${licence})\n\n${texts.join('\n\n')}\n`;
@@ -43,7 +47,9 @@ function textOf(root: string, { name, version, licence, path }: BundledPackage):
 
 /** Some packages have their licence in the last chapter of their README. */
 function readmeLicence(folder: string, name: string): string {
-  const readme = ['README.md', 'readme.md', 'Readme.md'].map((file) => join(folder, file)).find((path) => existsSync(path));
+  const readme = ['README.md', 'readme.md', 'Readme.md']
+    .map((file) => join(folder, file))
+    .find((path) => existsSync(path));
   const chapter = readme && /^#+ *licen[cs]e\b[\s\S]*$/im.exec(readFileSync(readme, 'utf8'))?.[0];
   if (!chapter) throw new Error(`${name} carries no licence text`);
   return chapter.trimEnd();

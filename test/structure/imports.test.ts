@@ -30,7 +30,11 @@ const RULES: readonly Rule[] = [
   { of: /^tools\/lib\//, files: /^(protocol|tools\/lib)\//, packages: /./ },
   { of: /^tools\/[^/]+\//, files: /^(protocol|tools\/lib|tools\/<own>)\//, packages: /./ },
   { of: /^bench\//, files: /^(protocol|relay|tools|bench)\//, packages: /./ },
-  { of: /^image-build\//, files: /^(protocol\/|tools\/(lib\/|ghostpipe\/main\.ts$)|appliance\/|image-build\/)/, packages: /./ },
+  {
+    of: /^image-build\//,
+    files: /^(protocol\/|tools\/(lib\/|ghostpipe\/main\.ts$)|appliance\/|image-build\/)/,
+    packages: /./,
+  },
   { of: /^bin\//, files: /^bin\//, packages: /^node:/ },
   { of: /^test\//, files: /./, packages: /./ },
 ];
