@@ -39,7 +39,7 @@ const COMMAND: CommandSpec = {
     fast: { type: 'boolean', help: 'compress little: for tests, not for a release' },
   },
   examples: ['npm run image -- --board vm', 'npm run image -- --board pi4 --out images --json'],
-  couldNotRun: ['image-tool-missing', 'image-no-space', 'image-package-missing'],
+  couldNotRun: ['tool-missing', 'image-no-space', 'image-package-missing'],
 };
 
 process.exitCode = await runCommand(COMMAND, process.argv.slice(2), async (args) => {

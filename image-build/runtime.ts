@@ -3,34 +3,37 @@
  * the pinned Node and the bundle; a single executable can take their place here without a change to any unit.
  */
 import { join } from 'node:path';
-import type { Bundle } from './bundle.ts';
+import { ROOT, writeBundle } from './bundle.ts';
+import { type NodeArch, nodeBinary } from './node-binary.ts';
 
-/** A file of the root: where it comes from, where it goes (absolute), and its mode. All belong to root. */
 export interface RuntimeFile {
-  readonly from: string;
-  readonly to: string;
+  /** In the root, without the slash at its front. All belong to root. */
+  readonly path: string;
+  /** On this host. */
+  readonly source: string;
   readonly mode: number;
 }
 
-const NODE = '/usr/bin/node';
-const FOLDER = '/usr/lib/ghostpipe';
+const NODE = 'usr/bin/node';
+const FOLDER = 'usr/lib/ghostpipe';
+/** Part of the demo, which needs a person to look at it. */
+const LEFT_OUT = ['demo-sender.cjs'];
+/** Node's names of the processors, by Debian's. */
+const NODE_ARCH: Readonly<Record<'amd64' | 'arm64', NodeArch>> = { amd64: 'x64', arm64: 'arm64' };
 
-/** The words with which a unit starts a tool: the name of the tool and its own words follow. */
-export const COMMAND: readonly string[] = [NODE, `${FOLDER}/ghostpipe.cjs`];
+/** The words with which a unit starts a tool: the tool's name and its own words follow. */
+export const RUN = `/${NODE} /${FOLDER}/ghostpipe.cjs`;
 
-/** An `ExecStart=` of `tool` with its words. */
-export function execLine(tool: string, ...words: readonly string[]): string {
-  return [...COMMAND, tool, ...words].join(' ');
-}
-
-/** Programs of the bundle that need a person, a terminal or the folder of an operator: not for the appliance. */
-const NOT_ON_THE_APPLIANCE = ['demo-sender.cjs'];
-
-/** The files of the software in the root, from a bundle and the Node binary of the board's processor. */
-export function runtimeFiles({ folder, files }: Pick<Bundle, 'folder' | 'files'>, node: string): RuntimeFile[] {
-  const bundled = files.filter((path) => !NOT_ON_THE_APPLIANCE.includes(path));
+/**
+ * The files of the software in the root of an image for `arch` (Debian's name). `folder` keeps what they are made from:
+ * the bundle is written anew, Node is fetched when it is not there. Refuses `file-invalid` for a Node that cannot be had.
+ */
+export async function runtimeFiles(arch: 'amd64' | 'arm64', folder: string): Promise<readonly RuntimeFile[]> {
+  const node = nodeBinary(ROOT, NODE_ARCH[arch], folder);
+  const bundle = await writeBundle(join(folder, 'bundle'));
+  const files = bundle.files.filter((path) => !LEFT_OUT.includes(path));
   return [
-    { from: node, to: NODE, mode: 0o755 },
-    ...bundled.map((path) => ({ from: join(folder, path), to: join(FOLDER, path), mode: 0o644 })),
+    { path: NODE, source: node, mode: 0o755 },
+    ...files.map((path) => ({ path: `${FOLDER}/${path}`, source: join(bundle.folder, path), mode: 0o644 })),
   ];
 }

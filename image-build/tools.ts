@@ -70,11 +70,11 @@ export function openTools(epoch: number, mirror?: string): Tools {
   return new Tools(folder, lock, epoch);
 }
 
-/** The architecture of this host in Debian's words. Refuses `image-tool-missing` for one that has no tools. */
+/** The architecture of this host in Debian's words. Refuses `tool-missing` for one that has no tools. */
 export function hostArchitecture(): Architecture {
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
   const known = ARCHITECTURES.find((each) => each === arch);
   if (!known)
-    throw new Problem('image-tool-missing', `this host is ${arch}; images are built on ${ARCHITECTURES.join(' or ')}`);
+    throw new Problem('tool-missing', `this host is ${arch}; images are built on ${ARCHITECTURES.join(' or ')}`);
   return known;
 }
