@@ -89,7 +89,8 @@ export class Deliveries {
   admit(now: number, sender: string, zone: Zone): Slot {
     this.settle(now);
     this.#quotas.refuseBeyond(sender, zone);
-    const slot = this.#store.take();
+    const kept = this.#quotas.keptFrom(sender);
+    const slot = kept > 0 && this.#store.count().free <= kept ? null : this.#store.take();
     if (!slot) throw new Problem('slots-full', 'every slot holds a block');
     this.#quotas.take(slot, sender, zone);
     return slot;

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { escapeMarkup } from '../../tools/lib/markup.ts';
 import { main } from '../../tools/provision/main.ts';
 import { label, wrapped } from '../../tools/provision/plan/drawing.ts';
-import { nftablesOf } from '../../tools/provision/plan/nftables.ts';
+import { nftablesOf } from '../../tools/lib/nftables.ts';
 import { planSvg } from '../../tools/provision/plan/svg.ts';
 import { planText } from '../../tools/provision/plan/text.ts';
 import { captured } from '../fixtures/command.ts';
