@@ -227,6 +227,18 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Make the evidence anew with ghostpipe-evidence run; what does not verify counts for nothing.',
   },
+  // The appliance
+  'card-missing': { status: 0, mend: 'Write the site into the image: ghostpipe-provision image; then flash it again.' },
+  'card-invalid': {
+    status: 0,
+    mend: 'The card is damaged or half written: make it again with ghostpipe-provision image.',
+  },
+  'board-mismatch': {
+    status: 0,
+    mend: 'Flash the image of this board, or correct "board" in site.yaml and make it again.',
+  },
+  'interface-missing': { status: 0, mend: 'Plug the network adapter in, or correct "interfaces" in site.yaml.' },
+  'not-an-image': { status: 0, mend: 'Give an image file (.img, not .zst) that npm run image made or a release has.' },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;
 

@@ -4,7 +4,7 @@
  *
  * The relay's own configuration is part of it, without paths: where things stand is the appliance's business.
  */
-import { parseRelayConfig } from './config.ts';
+import { type ListenerConfig, parseRelayConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
 import { keysFromText, operatorKeyHash } from './identity.ts';
 import { Problem } from './problem.ts';
@@ -88,7 +88,15 @@ export const applianceSettings = object(
     clock: oneOf(CLOCKS),
     /** Shown on the console before anybody uses the machine. */
     notice: text('printable ASCII of at most 1024 characters', 1, 1024, /^[\x20-\x7e\n]*$/),
-    audit: object({ mode: oneOf(['required', 'best-effort', 'none']) }, { ramMiB: integer(16, 65_536), stick: idText }),
+    audit: object(
+      { mode: oneOf(['required', 'best-effort', 'none']) },
+      {
+        ramMiB: integer(1, 65_536),
+        pruneQuorum: integer(1, 16),
+        /** Marker of the stick that the log goes to. */
+        stick: idText,
+      },
+    ),
   },
 );
 export type ApplianceSettings = Of<typeof applianceSettings>;
@@ -124,7 +132,7 @@ export function openSiteConfig(engine: Engine, bytes: Uint8Array, pin: string): 
     if (actual !== pin) throw new Problem('operator-mismatch', `the operator key is ${actual}, the pin is ${pin}`);
     return keys;
   });
-  refuseContradictions(config.appliance);
+  refuseContradictions(config.appliance, relayListeners(config.relay));
   return config;
 }
 
@@ -133,8 +141,26 @@ export function parsePin(written: string): string {
   return pinText(written.trim(), '');
 }
 
+/** The listeners of the relay's part of a configuration. */
+export function relayListeners(relay: SiteConfig['relay']): readonly ListenerConfig[] {
+  return parseRelayConfig(relay).listeners;
+}
+
+/**
+ * The listener through which the appliance tests itself by that call. It also registers. Refuses `schema-invalid` when
+ * there is none.
+ */
+export function testListener(listeners: readonly ListenerConfig[], call: 'inbound' | 'claim'): ListenerConfig {
+  const found = listeners.find(({ calls }) => calls.includes(call) && calls.includes('membership'));
+  if (found) return found;
+  throw new Problem('schema-invalid', `no listener serves ${call} and membership`, 'relay.listeners');
+}
+
 /** Refuses `schema-invalid` for settings that each have their shape and do not go together. */
-export function refuseContradictions({ interfaces, audit }: ApplianceSettings): void {
+export function refuseContradictions(
+  { interfaces, audit }: ApplianceSettings,
+  listeners: readonly ListenerConfig[],
+): void {
   const seen = new Map<Zone, number>();
   for (const [i, entry] of interfaces.entries()) {
     const place = `interfaces[${i}]`;
@@ -152,9 +178,25 @@ export function refuseContradictions({ interfaces, audit }: ApplianceSettings): 
       seen.set(each, i);
     }
   }
+  for (const listener of listeners) {
+    const at = seen.get(listener.zone);
+    if (at === undefined) {
+      throw new Problem('schema-invalid', `no interface is in zone ${listener.zone}`, 'interfaces');
+    }
+    refuseElsewhere(listener, interfaces[at]!.address, `interfaces[${at}].address`);
+  }
+  testListener(listeners, 'inbound');
+  testListener(listeners, 'claim');
   if (audit?.mode === 'required' && audit.stick === undefined) {
     throw new Problem('schema-invalid', 'mode: required needs the marker of a stick', 'audit.mode');
   }
+}
+
+/** A listener is bound to the address of its interface, or to all. */
+function refuseElsewhere({ zone, address: bound }: ListenerConfig, written: string, place: string): void {
+  if (/^(0\.0\.0\.0|[0:]+)$/.test(bound) || written.split('/')[0] === bound) return;
+  const fact = `the relay listens in zone ${zone} on ${bound}, its interface has ${written}`;
+  throw new Problem('schema-invalid', fact, place);
 }
 
 function relayFields(value: unknown, path: string): Readonly<Record<string, unknown>> {
