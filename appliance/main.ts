@@ -1,8 +1,11 @@
 /** `ghostpipe-appliance`: the programs of the device, one subcommand a file. Its units run them, nobody else. */
 import { runSubcommand, type Subcommands } from '../tools/lib/subcommands.ts';
 import { config } from './config.ts';
+import { ready } from './ready.ts';
+import { safe } from './safe.ts';
+import { scrub } from './scrub.ts';
 
-const SUBCOMMANDS: Subcommands = { config };
+const SUBCOMMANDS: Subcommands = { config, ready, safe, scrub };
 
 const SPEC = {
   name: 'ghostpipe-appliance',
