@@ -95,6 +95,8 @@ export const PROBLEMS = {
     status: 409,
     mend: 'Keep both exports, they are evidence: the relay signed two histories where only one can be.',
   },
+  'log-sealed': { status: 0, mend: 'Give --auditor-key FILE: the secret half of the key that it is sealed to.' },
+  'target-unusable': { status: 0, mend: 'Give a folder, or as root a free stick with ext4, FAT or exFAT and room.' },
 
   // Identity and site
   'did-invalid': { status: 400, mend: 'A device identifier is did:paramant: and a base58btc SHA-256 multihash.' },
@@ -278,33 +280,4 @@ export class Problem extends Error {
 export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   return new Problem('internal', thrown instanceof Error ? thrown.message : String(thrown));
-}
-
-/** Why a receiver rejects a block: the closed list of conduit rejects, by their number on the wire. */
-export const REJECT_CODES = [
-  'cannot-open',
-  'unknown-sender',
-  'bad-signature',
-  'replay',
-  'sink-refused',
-  'too-old',
-  'unsupported',
-  'incomplete',
-] as const;
-
-export type RejectCode = (typeof REJECT_CODES)[number];
-
-/** The reject that tells the sender's side of the story for a block that `openBlock` refused. */
-export function rejectCodeOf(problem: Problem): RejectCode {
-  switch (problem.code) {
-    case 'sender-unknown':
-    case 'revoked':
-      return 'unknown-sender';
-    case 'signature-invalid':
-      return 'bad-signature';
-    case 'type-unsupported':
-      return 'unsupported';
-    default:
-      return 'cannot-open';
-  }
 }

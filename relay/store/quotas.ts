@@ -42,11 +42,11 @@ export class Quotas {
     }
   }
 
-  /** How many free slots are kept from `sender`. */
-  keptFrom(sender: string): number {
+  /** Whether the last free slot is not for `sender`: it is that of the relay's own test, unless that has one. */
+  keptFrom(sender: string): boolean {
     const { self = null } = this.#limits;
-    if (self === null || sender === self) return 0;
-    return [...this.#holders.values()].some((holder) => holder.sender === self) ? 0 : 1;
+    if (self === null || sender === self) return false;
+    return [...this.#holders.values()].every((holder) => holder.sender !== self);
   }
 
   /** Counts a slot for a device and its zone, until it is given back. */

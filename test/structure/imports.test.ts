@@ -31,6 +31,11 @@ const RULES: readonly Rule[] = [
   { of: /^tools\/[^/]+\//, files: /^(protocol|tools\/lib|tools\/<own>)\//, packages: /./ },
   { of: /^appliance\//, files: /^(protocol|tools\/lib|appliance)\//, packages: /./ },
   { of: /^bench\//, files: /^(protocol|relay|tools|bench)\//, packages: /./ },
+  {
+    of: /^image-build\//,
+    files: /^(protocol\/|tools\/(lib\/|ghostpipe\/main\.ts$)|appliance\/|image-build\/)/,
+    packages: /./,
+  },
   { of: /^bin\//, files: /^bin\//, packages: /^node:/ },
   { of: /^test\//, files: /./, packages: /./ },
 ];
@@ -59,7 +64,9 @@ function sameTool(path: string, target: string): boolean {
 
 t.test('every import of the project follows its rule', async (t) => {
   const sources: Record<string, string> = {};
-  for (const path of globSync('{protocol,relay,tools,appliance,bench,bin,test}/**/*.{ts,mjs}', { cwd: ROOT })) {
+  for (const path of globSync('{protocol,relay,tools,appliance,bench,image-build,bin,test}/**/*.{ts,mjs}', {
+    cwd: ROOT,
+  })) {
     sources[path] = readFileSync(join(ROOT, path), 'utf8');
   }
   t.ok(Object.keys(sources).length > 30, 'the sources were found');
