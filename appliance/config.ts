@@ -4,12 +4,15 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeEngine } from '../protocol/engine/native.ts';
 import { asProblem, Problem } from '../protocol/problem.ts';
+import type { NetworkInterface } from '../protocol/site-config.ts';
 import {
   type Arguments,
   type CommandSpec,
   EXIT,
+  numberOption,
   type OptionSpec,
   printJson,
   runCommand,
@@ -17,9 +20,12 @@ import {
 import { type Card, readCard } from './card.ts';
 import { CARD, CONSOLE, DEVICE, RUN } from './layout.ts';
 import { interfaceName, readImageFacts, rootHash } from './machine.ts';
-import { closedFirewallFile } from './network.ts';
+import { closedFirewallFile, type NamedInterface } from './network.ts';
 import { type Outcome, writeOutcome } from './outcome.ts';
 import { render } from './render.ts';
+
+/** How often to look for an adapter. */
+const LOOK_MS = 200;
 
 /** Where everything is; what is not given is where the device has it. */
 const PLACES = {
@@ -30,6 +36,7 @@ const PLACES = {
   image: { value: DEVICE.image, help: 'what the image says of itself' },
   'command-line': { value: DEVICE.kernelCommandLine, help: "the kernel's command line" },
   interfaces: { value: DEVICE.networkInterfaces, help: 'the network interfaces as the kernel lists them' },
+  udev: { value: DEVICE.udev, help: 'what udev knows of each device that it is done with' },
   accounts: { value: DEVICE.accounts, help: 'the passwd file' },
   synchronized: { value: DEVICE.synchronized, help: 'exists once a time server has set the clock' },
 } as const;
@@ -38,19 +45,23 @@ const SPEC: CommandSpec = {
   name: 'ghostpipe-appliance config',
   summary: 'read the card once, verify it, and render configuration, network and firewall, or the safe state',
   usage: '[OPTIONS]',
-  options: Object.fromEntries(
-    Object.entries(PLACES).map(([name, { value, help }]): [string, OptionSpec] => [
-      name,
-      { type: 'string', value: 'PATH', help: `${help} (default: ${value})` },
-    ]),
-  ),
+  options: {
+    ...Object.fromEntries(
+      Object.entries(PLACES).map(([name, { value, help }]): [string, OptionSpec] => [
+        name,
+        { type: 'string', value: 'PATH', help: `${help} (default: ${value})` },
+      ]),
+    ),
+    patience: { type: 'string', value: 'SECONDS', help: 'wait so long for network interfaces (default: 20)' },
+  },
   examples: ['ghostpipe-appliance config', 'ghostpipe-appliance config --card ./card --run ./run --json'],
 };
 
 /** Exit 0 for the safe state too: it is what was to be done. */
 export function config(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
-    const outcome = configure(args);
+    process.umask(0o022); // what is private says so itself
+    const outcome = await configure(args);
     writeOutcome(at(args, 'run'), outcome);
     if (args.flag('json')) printJson({ ok: true, ...outcome });
     else process.stdout.write(`${sentence(outcome)}\n`);
@@ -65,13 +76,13 @@ export function sentence(outcome: Outcome): string {
   return `ghostpipe: relay of site ${siteName}, configuration ${configVersion}, roster ${rosterVersion}`;
 }
 
-function configure(args: Arguments): Outcome {
+async function configure(args: Arguments): Promise<Outcome> {
   const run = at(args, 'run');
   rmSync(join(run, RUN.folder), { recursive: true, force: true });
   let card: Card | null = null;
   try {
     card = readCard(nativeEngine, at(args, 'card'));
-    return renderAll(args, card);
+    return await renderAll(args, card);
   } catch (thrown) {
     return makeSafe(run, card, asProblem(thrown));
   } finally {
@@ -79,7 +90,7 @@ function configure(args: Arguments): Outcome {
   }
 }
 
-function renderAll(args: Arguments, card: Card): Outcome {
+async function renderAll(args: Arguments, card: Card): Promise<Outcome> {
   const { board, interfaces } = card.config.appliance;
   const image = readImageFacts(at(args, 'image'));
   if (image.board !== board) {
@@ -94,8 +105,22 @@ function renderAll(args: Arguments, card: Card): Outcome {
     accounts: at(args, 'accounts'),
     image,
     rootHash: rootHash(at(args, 'command-line')),
-    interfaces: interfaces.map((each) => ({ ...each, device: interfaceName(each, at(args, 'interfaces')) })),
+    interfaces: await namedInterfaces(args, interfaces),
   });
+}
+
+/** Adapters appear one after the other: waits for those that are missing, then refuses `interface-missing`. */
+async function namedInterfaces(args: Arguments, wanted: readonly NetworkInterface[]): Promise<NamedInterface[]> {
+  const places = { interfaces: at(args, 'interfaces'), udev: at(args, 'udev') };
+  const untilMs = performance.now() + (numberOption(args, 'patience', 0, 600) ?? 20) * 1000;
+  for (;;) {
+    try {
+      return wanted.map((each) => ({ ...each, device: interfaceName(each, places) }));
+    } catch (thrown) {
+      if (asProblem(thrown).code !== 'interface-missing' || performance.now() >= untilMs) throw thrown;
+      await sleep(LOOK_MS);
+    }
+  }
 }
 
 /** Whatever was rendered goes: nothing but the closed firewall and the reason stays. */

@@ -68,6 +68,8 @@ export const DEVICE = {
   /** The root with its verity check: a read error here is a damaged card. */
   root: '/dev/mapper/root',
   networkInterfaces: '/sys/class/net',
+  /** What udev knows of each device that it is done with. */
+  udev: '/run/udev/data',
   leds: '/sys/class/leds',
   console: '/dev/console',
   /** Reset the machine when nobody writes to it any more; `ready` or `safe` does, never PID 1. */
