@@ -47,7 +47,7 @@ export const BOARDS: Readonly<Record<BoardName, Board>> = {
     arch: 'amd64',
     boot: 'uefi',
     console: 'console=tty0 console=ttyS0,115200',
-    rootDrivers: [...VERITY, ...VIRTUAL, 'ahci', 'nvme', 'vmw_pvscsi', 'hv_storvsc', 'sha256-ssse3'],
+    rootDrivers: [...VERITY, ...VIRTUAL, 'ahci', 'nvme', 'vmw_pvscsi', 'sha256-ssse3'],
     drivers: [
       ...COMMON,
       ...VIRTUAL_NET,
@@ -55,7 +55,6 @@ export const BOARDS: Readonly<Record<BoardName, Board>> = {
       'e1000e',
       'igb',
       'vmxnet3',
-      'hv_netvsc',
       'i6300esb',
       'xhci-pci',
       'ehci-pci',
