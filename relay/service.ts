@@ -17,6 +17,7 @@ import { zoneGate } from './members/auth.ts';
 import { entitlementsOf } from './members/entitlements.ts';
 import { Receipts } from './members/receipts.ts';
 import { Registry } from './members/registry.ts';
+import { RosterPieces } from './members/roster-pieces.ts';
 import { RosterStore } from './members/roster-store.ts';
 import { Activity } from './monitor/activity.ts';
 import { Attendance } from './monitor/attendance.ts';
@@ -216,6 +217,7 @@ async function makeConduit(
     metrics,
     epoch,
     roster,
+    rosterPieces: new RosterPieces(roster, now),
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
     store,
     deliveries,
