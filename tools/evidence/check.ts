@@ -29,6 +29,8 @@ export interface RunCheck extends CheckBase {
 /** Looks at what was read of an audit log. A sabotage changes that, or the relay that wrote it. */
 export interface LogCheck extends CheckBase {
   readonly layer: 'log';
+  /** Looks at the copy alone: at that of an export when one is given, instead of a twin's. */
+  readonly readsExport?: true;
   look(evidence: LogEvidence, see: See): void;
   readonly sabotages: Readonly<Record<string, Sabotage>>;
 }

@@ -4,6 +4,7 @@ import { asProblem } from '../../protocol/problem.ts';
 import { digestsOf, readBuildTree } from './build-tree.ts';
 import type { BuildCheck, Check, LogCheck, RunCheck, See } from './check.ts';
 import { type EvidenceRecord, type Observation, resultOf } from './record.ts';
+import type { LogCopy } from './scene/log-copy.ts';
 import { gatherLog, type LogEvidence } from './scene/log-evidence.ts';
 import { type Sabotage, Scene, type SceneOptions, type Written } from './scene/scene.ts';
 
@@ -15,6 +16,8 @@ export interface LookingOptions {
   readonly template: string;
   /** The configuration under test; that of a new site when it is left out. */
   readonly written?: Written;
+  /** An export of the audit log to be looked at instead of a twin's log, where a check can. */
+  readonly log?: LogCopy;
   /** Wall milliseconds. */
   readonly now: () => number;
   /** How many scenes may be busy at the same time, besides those that wait for the log. */
@@ -118,6 +121,8 @@ export class Looking {
 
   async #seeLog(check: LogCheck, name: string | null): Promise<Seen> {
     const sabotage = name === null ? undefined : check.sabotages[name]!;
+    const { log } = this.#options;
+    if (log && check.readsExport && !sabotage?.mutations) return this.#seeExport(check, log, sabotage);
     const isLive = sabotage?.mutations !== undefined || sabotage?.change !== undefined;
     this.#log ??= this.#gather({});
     const { evidence, bootId } = await (isLive ? this.#gather(sabotage) : this.#log);
@@ -125,6 +130,12 @@ export class Looking {
     const { observed, see } = observing();
     check.look({ ...evidence, copy }, see);
     return { observed, bootId, files: [] };
+  }
+
+  async #seeExport(check: LogCheck, log: LogCopy, sabotage: Sabotage | undefined): Promise<Seen> {
+    const { observed, see } = observing();
+    check.look({ copy: sabotage?.log?.(log) ?? log, transferId: '', secrets: {} }, see);
+    return { observed, bootId: log.origin.slice(-32), files: [] };
   }
 
   async #seeFiles(check: BuildCheck, sabotage: string | null): Promise<Seen> {

@@ -11,6 +11,8 @@ import { evidenceKey } from './evidence-key.ts';
 import type { Policy } from './policy/policy.ts';
 import type { EvidenceRecord, Subject } from './record.ts';
 import { recordsOf } from './records.ts';
+import type { LogCopy } from './scene/log-copy.ts';
+import { readLogExport } from './scene/log-export.ts';
 import type { Written } from './scene/scene.ts';
 import { withTemplate } from './scene/template.ts';
 import { lookAtAll, scenesOf, tellLook } from './self-test-command.ts';
@@ -31,6 +33,8 @@ const SPEC: CommandSpec = {
       value: 'FILE',
       help: 'evidence key; made when missing (default: ~/.config/ghostpipe/evidence-key)',
     },
+    log: { type: 'string', value: 'DIR', help: "export of the relay's audit log, to be looked at instead of a twin's" },
+    'log-key': { type: 'string', value: 'PIN', help: "pin of the relay's log key, for --log" },
     evidence: { type: 'string', value: 'DIR', help: 'take the evidence of this bundle instead of looking' },
     scenes: { type: 'string', value: 'N', help: 'how many relays are looked at, at the same time (default: 3)' },
   },
@@ -94,13 +98,22 @@ async function lookOrRead(
   const earlier = args.text('evidence');
   if (earlier !== undefined) return { subject, records: readEvidence(nativeEngine, earlier) };
   const progress = args.flag('json') ? {} : { onLook: tellLook };
-  const options = { scenes: scenesOf(args), written: written as Written, ...progress };
+  const log = logGiven(args);
+  const options = { scenes: scenesOf(args), written: written as Written, ...progress, ...(log ? { log } : {}) };
   const outcomes = await lookAtAll(template, CHECKS, options);
   const after = await subjectOf(PROJECT, config);
   if (after.softwareDigest !== subject.softwareDigest) {
     throw new Problem('evidence-invalid', 'the software changed while it was looked at');
   }
   return { subject, records: recordsOf(outcomes, policy, subject) };
+}
+
+/** The export of --log, whose pin has to come another way. */
+function logGiven(args: Arguments): LogCopy | undefined {
+  const [folder, pin] = [args.text('log'), args.text('log-key')];
+  if (folder === undefined) return undefined;
+  if (pin === undefined) throw new Problem('usage', '--log needs --log-key: nothing of a log can be verified without');
+  return readLogExport(nativeEngine, folder, pin);
 }
 
 function refuseUsed(folder: string): void {
