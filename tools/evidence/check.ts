@@ -1,5 +1,7 @@
 /** What a check is: it looks at something, says what it saw beside what it has to be, and knows its sabotages. */
 import type { BuildTree } from './build-tree.ts';
+import type { ImageView } from './image/image-view.ts';
+import type { ImageSabotage } from './image/sabotage.ts';
 import type { Observation } from './record.ts';
 import type { LogEvidence } from './scene/log-evidence.ts';
 import type { Sabotage, Scene, Written } from './scene/scene.ts';
@@ -42,4 +44,11 @@ export interface BuildCheck extends CheckBase {
   readonly sabotages: Readonly<Record<string, (tree: BuildTree) => BuildTree>>;
 }
 
-export type Check = RunCheck | LogCheck | BuildCheck;
+/** Looks at an image file. */
+export interface ImageCheck extends CheckBase {
+  readonly layer: 'image';
+  look(image: ImageView, see: See): void;
+  readonly sabotages: Readonly<Record<string, ImageSabotage>>;
+}
+
+export type Check = RunCheck | LogCheck | BuildCheck | ImageCheck;

@@ -1,8 +1,9 @@
 /** Looking: runs checks on a clean scene and on each sabotaged one, and says what came of it. */
 import type { Engine } from '../../protocol/engine/engine.ts';
-import { asProblem } from '../../protocol/problem.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { digestsOf, readBuildTree } from './build-tree.ts';
-import type { BuildCheck, Check, LogCheck, RunCheck, See } from './check.ts';
+import type { BuildCheck, Check, ImageCheck, LogCheck, RunCheck, See } from './check.ts';
+import type { ImageView } from './image/image-view.ts';
 import { type EvidenceRecord, type Observation, resultOf } from './record.ts';
 import type { LogCopy } from './scene/log-copy.ts';
 import { gatherLog, type LogEvidence } from './scene/log-evidence.ts';
@@ -18,6 +19,8 @@ export interface LookingOptions {
   readonly written?: Written;
   /** An export of the audit log to be looked at instead of a twin's log, where a check can. */
   readonly log?: LogCopy;
+  /** The image under test; without one the checks of the image do not run. */
+  readonly image?: ImageView;
   /** Wall milliseconds. */
   readonly now: () => number;
   /** How many scenes may be busy at the same time, besides those that wait for the log. */
@@ -99,6 +102,8 @@ export class Looking {
         return this.#seeLog(check, sabotage);
       case 'build':
         return this.#seeFiles(check, sabotage);
+      case 'image':
+        return this.#seeImage(check, sabotage);
     }
   }
 
@@ -143,6 +148,14 @@ export class Looking {
     const { observed, see } = observing();
     check.look(sabotage === null ? tree : check.sabotages[sabotage]!(tree), see);
     return { observed, bootId: '', files: digestsOf(tree) };
+  }
+
+  async #seeImage(check: ImageCheck, sabotage: string | null): Promise<Seen> {
+    const { image } = this.#options;
+    if (!image) throw new Problem('tool-missing', 'there is no image to look at (--image FILE)');
+    const { observed, see } = observing();
+    check.look(sabotage === null ? image : check.sabotages[sabotage]!(image), see);
+    return { observed, bootId: '', files: [{ path: 'the image', sha256: image.sha256, bytes: image.bytes }] };
   }
 
   async #gather(sabotage: Sabotage) {

@@ -8,15 +8,14 @@ import { readEvidence, writeBundle } from './bundle.ts';
 import { CHECKS } from './checks/registry.ts';
 import { defaultKeyPath, PROJECT, profileOf, usablePolicy } from './context.ts';
 import { evidenceKey } from './evidence-key.ts';
+import { GIVEN_OPTIONS, type Given, readGiven } from './given.ts';
 import type { Policy } from './policy/policy.ts';
 import type { EvidenceRecord, Subject } from './record.ts';
 import { recordsOf } from './records.ts';
-import type { LogCopy } from './scene/log-copy.ts';
-import { readLogExport } from './scene/log-export.ts';
 import type { Written } from './scene/scene.ts';
 import { withTemplate } from './scene/template.ts';
 import { lookAtAll, scenesOf, tellLook } from './self-test-command.ts';
-import { defaultConfig, type GivenConfig, readRelayConfig, subjectOf } from './subject.ts';
+import { defaultConfig, subjectOf } from './subject.ts';
 import { countVerdicts, summaryText } from './summary.ts';
 import { judge, levelsOf, openItems } from './verdict.ts';
 
@@ -27,14 +26,12 @@ const SPEC: CommandSpec = {
   options: {
     profile: { type: 'string', value: 'PROFILE', help: 'what is aimed at: sl2 or sl3' },
     out: { type: 'string', value: 'DIR', help: 'folder for the bundle; it must be empty or missing' },
-    config: { type: 'string', value: 'FILE', help: 'relay.yaml under test (default: that of a new site)' },
+    ...GIVEN_OPTIONS,
     key: {
       type: 'string',
       value: 'FILE',
       help: 'evidence key; made when missing (default: ~/.config/ghostpipe/evidence-key)',
     },
-    log: { type: 'string', value: 'DIR', help: "export of the relay's audit log, to be looked at instead of a twin's" },
-    'log-key': { type: 'string', value: 'PIN', help: "pin of the relay's log key, for --log" },
     evidence: { type: 'string', value: 'DIR', help: 'take the evidence of this bundle instead of looking' },
     scenes: { type: 'string', value: 'N', help: 'how many relays are looked at, at the same time (default: 3)' },
   },
@@ -52,11 +49,8 @@ export function runCheckCommand(argv: readonly string[]): Promise<number> {
     const profile = profileOf(policy, requiredOption(args, 'profile'));
     const out = requiredOption(args, 'out');
     refuseUsed(out);
-    const path = args.text('config');
-    const given = path === undefined ? undefined : readRelayConfig(path);
-    const { subject, records } = await withTemplate((template) =>
-      lookOrRead(args, template, policy, given ?? defaultConfig(template)),
-    );
+    const given = readGiven(args);
+    const { subject, records } = await withTemplate((template) => lookOrRead(args, template, policy, given));
     const judgedMs = Date.now();
     const verdicts = judge(policy, records, { subject, nowMs: judgedMs });
     const key = evidenceKey(nativeEngine, args.text('key') ?? defaultKeyPath(configFolder()));
@@ -88,32 +82,20 @@ interface Evidence {
 }
 
 /** Evidence of this configuration: looked for now, or of an earlier bundle. */
-async function lookOrRead(
-  args: Arguments,
-  template: string,
-  policy: Policy,
-  { written, config }: GivenConfig,
-): Promise<Evidence> {
-  const subject = await subjectOf(PROJECT, config);
+async function lookOrRead(args: Arguments, template: string, policy: Policy, given: Given): Promise<Evidence> {
+  const { config, place, ...others } = given;
+  const { written, config: meant } = config ?? defaultConfig(template);
+  const subject = await subjectOf(PROJECT, meant, place);
   const earlier = args.text('evidence');
   if (earlier !== undefined) return { subject, records: readEvidence(nativeEngine, earlier) };
   const progress = args.flag('json') ? {} : { onLook: tellLook };
-  const log = logGiven(args);
-  const options = { scenes: scenesOf(args), written: written as Written, ...progress, ...(log ? { log } : {}) };
+  const options = { scenes: scenesOf(args), written: written as Written, ...progress, ...others };
   const outcomes = await lookAtAll(template, CHECKS, options);
-  const after = await subjectOf(PROJECT, config);
+  const after = await subjectOf(PROJECT, meant, place);
   if (after.softwareDigest !== subject.softwareDigest) {
     throw new Problem('evidence-invalid', 'the software changed while it was looked at');
   }
   return { subject, records: recordsOf(outcomes, policy, subject) };
-}
-
-/** The export of --log, whose pin has to come another way. */
-function logGiven(args: Arguments): LogCopy | undefined {
-  const [folder, pin] = [args.text('log'), args.text('log-key')];
-  if (folder === undefined) return undefined;
-  if (pin === undefined) throw new Problem('usage', '--log needs --log-key: nothing of a log can be verified without');
-  return readLogExport(nativeEngine, folder, pin);
 }
 
 function refuseUsed(folder: string): void {
