@@ -111,6 +111,8 @@ const body = object(
         failuresPerMinute: integer(1, 1_000_000),
       },
     ),
+    /** Shown to people before anything else: whose the relay is, and who may use it. */
+    useNotice: text('a notice of one line', 1, 500, /^\P{Cc}+$/u),
     logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
   },
 );
@@ -153,6 +155,8 @@ export interface RelayConfig {
     /** Failed attempts of one source address, before those that cost a signature check are refused unread. */
     readonly failuresPerMinute: number;
   };
+  /** What people are shown before anything else; null for nothing. */
+  readonly useNotice: string | null;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -190,6 +194,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       ...written.limits,
       slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },
     },
+    useNotice: written.useNotice ?? null,
     logLevel: written.logLevel ?? 'info',
   };
   config.listeners.forEach(refuseUnsafeListener);

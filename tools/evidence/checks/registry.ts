@@ -2,6 +2,7 @@
 import type { Check } from '../check.ts';
 import type { Implemented } from '../policy/lint.ts';
 import { ACCESS_CHECKS } from './access.ts';
+import { AUDIT_FAILURE_CHECKS } from './audit-failure.ts';
 import { BUILD_CHECKS } from './build.ts';
 import { IDENTITY_CHECKS } from './identity.ts';
 import { IMAGE_ROOT_CHECKS } from './image-root.ts';
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   ...PAYLOAD_CHECKS,
   ...NETWORK_CHECKS,
   ...LIMIT_CHECKS,
+  ...AUDIT_FAILURE_CHECKS,
   ...LOG_CHECKS,
 ];
 
