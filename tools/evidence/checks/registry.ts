@@ -12,6 +12,7 @@ import { LIMIT_CHECKS } from './limits.ts';
 import { LOG_CHECKS } from './log.ts';
 import { NETWORK_CHECKS } from './network.ts';
 import { PAYLOAD_CHECKS } from './payload.ts';
+import { RECOVERY_CHECKS } from './recovery.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 export const CHECKS: readonly Check[] = [
@@ -25,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   ...PAYLOAD_CHECKS,
   ...NETWORK_CHECKS,
   ...LIMIT_CHECKS,
+  ...RECOVERY_CHECKS,
   ...AUDIT_FAILURE_CHECKS,
   ...LOG_CHECKS,
 ];
