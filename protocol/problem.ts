@@ -156,6 +156,16 @@ export const PROBLEMS = {
   'store-failed': { status: 0, mend: 'Give the store a folder with room for every slot, or configure fewer slots.' },
   internal: { status: 500, mend: 'Read the log of the relay; this is a fault of the software.' },
 
+  // Images of the appliance
+  'image-invalid': {
+    status: 0,
+    mend: 'Get image and manifest of the release again; write no card with this one.',
+  },
+  'image-not-reproduced': {
+    status: 0,
+    mend: 'Look at the named file in both builds; release nothing that cannot be built again.',
+  },
+
   // Clients
   usage: { status: 0, mend: 'Run the command with --help.' },
   'already-exists': {
