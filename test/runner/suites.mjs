@@ -21,6 +21,7 @@ export const SUITES = [
   { name: 'structure', what: 'who imports whom, sizes, pins', folder: 'test/structure' },
   { name: 'e2e', what: 'real processes, sockets and TLS', folder: 'test/e2e', measured: true },
   { name: 'fuzz', what: 'parsers, and a relay, fed with bytes that nobody honest sends', folder: 'test/fuzz' },
+  { name: 'image', what: 'the image of the appliance, booted in QEMU', folder: 'test/image' },
   { name: 'readme', what: 'every command of README.md and docs/', folder: 'test/readme' },
   { name: 'coverage', what: 'lines run by unit and e2e (comes with them)', folder: 'test/coverage' },
 ];
