@@ -1,14 +1,17 @@
 /** What of an image others made: Debian's packages of its build record, the packages of the bundle, and Node. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BuildRecord } from './build-record.ts';
+import type { BuildRecord } from './build.ts';
 import { ROOT } from './bundle.ts';
 import { lockedNode, type NodeArch } from './node-binary.ts';
 import type { ForeignPart } from './sbom.ts';
 import type { BundledPackage } from './third-party.ts';
 
 /** All of them; the hashes of npm packages are those of package-lock.json. */
-export function foreignParts(record: BuildRecord, bundled: readonly BundledPackage[]): ForeignPart[] {
+export function foreignParts(
+  record: Pick<BuildRecord, 'arch' | 'packages'>,
+  bundled: readonly BundledPackage[],
+): ForeignPart[] {
   const { packages: locked } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
   const node = lockedNode(ROOT, nodeArch(record));
   return [

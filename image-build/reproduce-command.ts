@@ -1,9 +1,9 @@
 /** `npm run image:reproduce`: whether the same sources give the same image again. */
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Problem } from '../protocol/problem.ts';
 import { type CommandSpec, EXIT, printJson, requiredOption, runCommand } from '../tools/lib/command.ts';
 import { ROOT } from './bundle.ts';
+import { lastCommit } from './last-commit.ts';
 import { cacheFolder } from './packages.ts';
 import { AS_NOBODY, reproduce } from './reproduce.ts';
 
@@ -13,12 +13,16 @@ const SPEC: CommandSpec = {
   usage: '--board BOARD [options]',
   options: {
     board: { type: 'string', value: 'BOARD', help: 'as for npm run image' },
-    epoch: { type: 'string', value: 'SECONDS', help: 'time of every file, since 1970 (default: that of the last commit)' },
+    epoch: {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'time of every file, since 1970 (default: that of the last commit)',
+    },
     mirror: { type: 'string', value: 'URL', help: 'as for npm run image' },
     fast: { type: 'boolean', help: 'compress little' },
   },
   examples: ['npm run image:reproduce -- --board vm --json'],
-  couldNotRun: ['image-tool-missing', 'image-no-space', 'image-package-missing', 'image-build-failed'],
+  couldNotRun: ['tool-missing', 'image-no-space', 'image-package-missing', 'image-build-failed'],
 };
 
 /** Builds, compares, prints; gives the exit code: 1 when the images differ. */
@@ -26,7 +30,7 @@ export function main(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const isJson = args.flag('json');
     // Told to both builds: git answers only the owner of the sources.
-    const epoch = args.text('epoch') ?? lastCommit();
+    const epoch = args.text('epoch') ?? String(lastCommit());
     const words = ['--board', requiredOption(args, 'board'), '--epoch', epoch];
     const mirror = args.text('mirror');
     if (mirror !== undefined) words.push('--mirror', mirror);
@@ -44,14 +48,6 @@ export function main(argv: readonly string[]): Promise<number> {
     if (difference !== null) throw new Problem('image-not-reproduced', difference.detail);
     return EXIT.ok;
   });
-}
-
-function lastCommit(): string {
-  try {
-    return execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8' }).trim();
-  } catch {
-    throw new Problem('usage', '--epoch is missing, and git does not know when the last commit was made');
-  }
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem } from '../protocol/problem.ts';
 import { compareImages, type Difference } from './compare-images.ts';
+import { missingTool } from './run.ts';
 
 export interface ReproducePlan {
   /** The program that builds, and its words but for `--out` and `--json`. */
@@ -60,7 +61,8 @@ export function reproduce(plan: ReproducePlan): Reproduction {
 function prepare({ cache, fetched, asOther }: ReproducePlan, folders: readonly string[], home: string): void {
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   const own = join(home, 'cache', 'ghostpipe', 'image');
-  for (const name of globSync([...fetched], { cwd: cache })) cpSync(join(cache, name), join(own, name), { recursive: true });
+  for (const name of globSync([...fetched], { cwd: cache }))
+    cpSync(join(cache, name), join(own, name), { recursive: true });
   if (asOther.length === 0) return;
   for (const folder of folders) {
     for (const path of ['.', ...globSync('**', { cwd: folder })]) lchownSync(join(folder, path), NOBODY, NOBODY);
@@ -73,7 +75,7 @@ function build(
   out: string,
   env: Readonly<Record<string, string>> = {},
 ): { file: string; sha256: string } {
-  const [program, ...words] = [...through, ...builder, '--out', out, '--json'] as [string, ...string[]];
+  const [program = '', ...words] = [...through, ...builder, '--out', out, '--json'];
   const { status, stdout, error } = spawnSync(program, words, {
     encoding: 'utf8',
     env: { ...process.env, ...env },
@@ -82,7 +84,10 @@ function build(
   const last = (stdout ?? '').trimEnd().split('\n').at(-1)!;
   if (status !== 0) {
     const why = error?.message ?? `exit code ${status}`;
-    throw new Problem('image-build-failed', `${words.includes('--board') ? 'the build' : program} ended with ${why} ${last}`);
+    throw new Problem(
+      'image-build-failed',
+      `${words.includes('--board') ? 'the build' : program} ended with ${why} ${last}`,
+    );
   }
   const { image } = JSON.parse(last) as { image: { file: string; sha256: string } };
   if (!existsSync(image.file)) throw new Problem('image-build-failed', `the build left no ${image.file}`);
