@@ -82,13 +82,8 @@ function build(
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const last = (stdout ?? '').trimEnd().split('\n').at(-1)!;
-  if (status !== 0) {
-    const why = error?.message ?? `exit code ${status}`;
-    throw new Problem(
-      'image-build-failed',
-      `${words.includes('--board') ? 'the build' : program} ended with ${why} ${last}`,
-    );
-  }
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') throw missingTool(program, 'util-linux');
+  if (status !== 0) throw new Problem('image-build-failed', `the build ended with exit code ${status}: ${last}`);
   const { image } = JSON.parse(last) as { image: { file: string; sha256: string } };
   if (!existsSync(image.file)) throw new Problem('image-build-failed', `the build left no ${image.file}`);
   return image;
