@@ -78,7 +78,7 @@ export function sentence(outcome: Outcome): string {
 
 async function configure(args: Arguments): Promise<Outcome> {
   const run = at(args, 'run');
-  rmSync(join(run, RUN.folder), { recursive: true, force: true });
+  clear(run);
   let card: Card | null = null;
   try {
     card = readCard(nativeEngine, at(args, 'card'));
@@ -125,8 +125,7 @@ async function namedInterfaces(args: Arguments, wanted: readonly NetworkInterfac
 
 /** Whatever was rendered goes: nothing but the closed firewall and the reason stays. */
 function makeSafe(run: string, card: Card | null, { code, detail, mend }: Problem): Outcome {
-  for (const name of [RUN.folder, RUN.networkd, RUN.timesyncd])
-    rmSync(join(run, name), { recursive: true, force: true });
+  clear(run);
   mkdirSync(join(run, dirname(RUN.firewall)), { recursive: true, mode: 0o755 });
   writeFileSync(join(run, RUN.firewall), closedFirewallFile(), { mode: 0o644 });
   const known = card && {
@@ -135,6 +134,12 @@ function makeSafe(run: string, card: Card | null, { code, detail, mend }: Proble
     rosterVersion: card.roster.version,
   };
   return { v: 1, state: 'safe', code, fact: detail.slice(0, 4096), mend, ...known };
+}
+
+/** Nothing of an earlier run stays. */
+function clear(run: string): void {
+  for (const name of [RUN.folder, RUN.networkd, RUN.timesyncd])
+    rmSync(join(run, name), { recursive: true, force: true });
 }
 
 function at(args: Arguments, name: keyof typeof PLACES): string {
