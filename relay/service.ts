@@ -17,6 +17,7 @@ import { zoneGate } from './members/auth.ts';
 import { entitlementsOf } from './members/entitlements.ts';
 import { Receipts } from './members/receipts.ts';
 import { Registry } from './members/registry.ts';
+import { RosterPieces } from './members/roster-pieces.ts';
 import { RosterStore } from './members/roster-store.ts';
 import { readSiteFile } from './members/site-file.ts';
 import { Activity } from './monitor/activity.ts';
@@ -225,6 +226,7 @@ async function makeConduit(
     metrics,
     epoch,
     roster,
+    rosterPieces: new RosterPieces(roster, now),
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
     store,
     deliveries,

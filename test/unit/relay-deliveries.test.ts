@@ -50,17 +50,6 @@ function makeStore(limits: Partial<DeliveryLimits> = {}) {
   return { slab, store, events, put };
 }
 
-t.test('the device by which the relay tests itself has one slot, which nobody else gets', async (t) => {
-  const { store, put } = makeStore({ self: 'SELF', slotsPerSender: 9 });
-  for (let i = 0; i < 7; i++) put(0, ['A'], { hash: `hash ${i}` });
-  t.throws(() => store.admit(0, 'S', 'ot'), { code: 'slots-full' }, 'the last free slot is kept');
-  const slot = store.admit(0, 'SELF', 'management');
-  t.throws(() => store.admit(0, 'SELF', 'management'), { code: 'quota-exceeded' });
-  t.throws(() => store.admit(0, 'S', 'ot'), { code: 'slots-full' });
-  store.abandon(slot);
-  t.throws(() => store.admit(0, 'S', 'ot'), { code: 'slots-full' });
-});
-
 t.test('claim, ack, burn', async (t) => {
   const { slab, store, put, events } = makeStore();
   t.same(put(0, ['A']), { transferId: '1', repeated: false });
