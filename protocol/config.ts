@@ -113,6 +113,8 @@ const body = object(
     ),
     /** On an appliance only, which writes it. */
     appliance: object({ statement: path, self: path, synchronized: path }),
+    /** Shown to people before anything else: whose the relay is, and who may use it. */
+    useNotice: text('a notice of one line', 1, 500, /^\P{Cc}+$/u),
     logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
   },
 );
@@ -157,6 +159,8 @@ export interface RelayConfig {
   };
   /** Paths: `boot-statement.ts`, `self-file.ts`, and a file that exists once a time server has set the clock. */
   readonly appliance: Readonly<Record<'statement' | 'self' | 'synchronized', string>> | null;
+  /** What people are shown before anything else; null for nothing. */
+  readonly useNotice: string | null;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -195,6 +199,7 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },
     },
     appliance: written.appliance ?? null,
+    useNotice: written.useNotice ?? null,
     logLevel: written.logLevel ?? 'info',
   };
   config.listeners.forEach(refuseUnsafeListener);

@@ -97,7 +97,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
   // 2. The calls, and the listeners that serve them.
   const { failuresPerMinute } = config.limits;
   const strangers = new Strangers({ failuresPerMinute, log, metrics, now });
-  const status = () => statusOf(health(), intervalMsOf(conduit) / 1000, conduit);
+  const status = () => statusOf(health(), intervalMsOf(conduit) / 1000, conduit, config.useNotice);
   const routes: Route[] = [
     ...monitorRoutes(health, status, metrics),
     ...(conduit ? siteRoutes(conduit, options.audit ?? conduit.audit.view) : []),

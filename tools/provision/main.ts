@@ -1,5 +1,6 @@
 /** `ghostpipe-provision`: what an operator does to a site, one subcommand a file. */
 import { runSubcommand, type Subcommands } from '../lib/subcommands.ts';
+import { backup, restore } from './backup.ts';
 import { cosigner } from './cosigner.ts';
 import { device } from './device.ts';
 import { exportTo } from './export-to.ts';
@@ -26,6 +27,8 @@ const SUBCOMMANDS: Subcommands = {
   'export-to': exportTo,
   profile,
   publish,
+  backup,
+  restore,
   plan,
   image,
 };
