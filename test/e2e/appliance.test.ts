@@ -38,7 +38,11 @@ t.test('provisioned, rendered, started, proved', async (t) => {
   const device = makeDevice(join(folder, 'device'), card, blocksFolder(t));
   const seed = fromBase64Url(Buffer.from(card.get('identity.seed')!).toString().trim());
   const config = await captured(t, () => appliance(['config', ...device.options]));
-  t.equal(config.out, 'ghostpipe: relay of site plant-1, configuration 1, roster 1\n', config.err);
+  t.equal(
+    config.out,
+    'Authorised use only.\nghostpipe: relay of site plant-1, configuration 1, roster 1\n',
+    config.err,
+  );
   t.equal(statSync(join(device.run, 'ghostpipe/relay/identity-seed')).mode & 0o777, 0o600);
   t.equal(statSync(join(device.run, 'ghostpipe/self')).mode & 0o777, 0o700);
   t.match(readFileSync(join(device.run, 'systemd/network/10-ghostpipe-0.network'), 'utf8'), 'Address=127.0.0.1/8');
@@ -84,6 +88,33 @@ t.test('relays that do not do their work', async (t) => {
       t.equal(code, 1);
     });
   }
+});
+
+t.test('in the safe state a verified card still has its status page', async (t) => {
+  const { folder, site } = workshop(t);
+  const { appliance: settings, relay } = settingsOf(site);
+  const listeners = (relay.listeners as { readonly zone: string }[]).map((listener) =>
+    listener.zone === 'management'
+      ? { ...listener, calls: ['register', 'health', 'status-page', 'metrics'] }
+      : listener,
+  );
+  const card = cardOf(site, { appliance: { ...settings, board: 'pi4' }, relay: { ...relay, listeners } });
+  const device = makeDevice(join(folder, 'device'), card, blocksFolder(t));
+  const { out } = await captured(t, () => appliance(['config', ...device.options]));
+  t.match(out, 'safe state: the image is for vm, the configuration for pi4 [board-mismatch]');
+  t.notOk(existsSync(join(device.run, 'ghostpipe/self')), 'nobody tests a relay that carries nothing');
+
+  const { place } = await startRelay(t, device);
+  t.same(
+    place.listeners.map(({ zone }) => zone),
+    ['management'],
+  );
+  const peer = { host: '127.0.0.1', port: place.listeners[0]!.port, pins: [place.pin] };
+  const health = await ask(peer, { path: '/health' });
+  t.equal(health.status, 503);
+  t.match(health.body.toString(), 'the image is for vm, the configuration for pi4');
+  t.match((await ask(peer, { path: '/' })).body.toString(), 'the configuration for pi4');
+  t.equal((await ask(peer, { path: '/metrics' })).status, 404, 'no more than why');
 });
 
 t.test('self reaches nobody, and nobody but self gets its slot', async (t) => {

@@ -38,7 +38,7 @@ t.test('a good card becomes a configuration that the relay takes', async (t) => 
   t.equal(relay.appliance!.synchronized, join(folder, 'synchronized'));
   t.match(JSON.parse(readFileSync(relay.appliance!.statement, 'utf8')), { board: 'vm', buildMs: BUILT_MS });
   t.match(readFileSync(join(device.run, 'ghostpipe/nftables.conf'), 'utf8'), /ip saddr 192.0.2.5 udp sport 123/);
-  t.equal(readFileSync(join(device.run, 'ghostpipe/notice'), 'utf8'), 'Authorised use only.\n');
+  t.equal(relay.useNotice, 'Authorised use only.');
   t.notOk(existsSync(join(device.run, 'ghostpipe/safe')));
 
   rmSync(join(device.card, siteJson.name));
