@@ -1,6 +1,7 @@
 /** The page of an export in a real browser: what it says of a good export, of damaged ones, and of what a stranger wrote. */
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
@@ -181,6 +182,21 @@ t.test('a folder that is dropped, an epoch of many heads, and sealed records', a
 function range(from: number, to: number, step: number): number[] {
   return [...Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => from + i * step), to];
 }
+
+t.test('a copy that unpacks to more than a page can carry is refused', async (t) => {
+  const folder = join(t.testdir(), 'audit');
+  exportWithPage(folder, { records: [20] });
+  const page = join(folder, 'index.html');
+  const bomb = gzipSync(Buffer.alloc(2 ** 28 + 1)).toString('base64');
+  changeFile(page, (html) => html.toString().replace(/(id="carried">)[^<]*/, `$1${bomb}`));
+  const browser = await startBrowser(t);
+  const opened = await openFile(browser, page);
+  t.match(await settled(opened.page), { state: 'bad', line: 'Not verified' });
+  t.match(
+    await opened.page.locator('#verdict').innerText(),
+    /the copy in this page is damaged: it is packed from more than/,
+  );
+});
 
 t.test('looked at by keys, in the dark, and on paper', async (t) => {
   const folder = join(t.testdir(), 'audit');
