@@ -2,7 +2,7 @@
  * `config`: what the device does first. It reads the card, and renders what all that comes after needs, or, when anything
  * is not as it should be, the safe state: no relay, no network, and the reason in plain words.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeEngine } from '../protocol/engine/native.ts';
@@ -23,6 +23,7 @@ import { interfaceName, readImageFacts, rootHash } from './machine.ts';
 import { closedFirewallFile, type NamedInterface } from './network.ts';
 import { type Outcome, writeOutcome } from './outcome.ts';
 import { render } from './render.ts';
+import { pageListeners, renderStatusPage } from './status-page.ts';
 
 /** How often to look for an adapter. */
 const LOOK_MS = 200;
@@ -69,22 +70,22 @@ export function config(argv: readonly string[]): Promise<number> {
   });
 }
 
-/** What a boot found in one line. */
+/** What a boot found, in one line; before it the notice, where there is one. */
 export function sentence(outcome: Outcome): string {
   if (outcome.state === 'safe') return `${CONSOLE.safe}${outcome.fact} [${outcome.code}]. ${outcome.mend}`;
-  const { siteName, configVersion, rosterVersion } = outcome;
-  return `ghostpipe: relay of site ${siteName}, configuration ${configVersion}, roster ${rosterVersion}`;
+  const { siteName, configVersion, rosterVersion, notice } = outcome;
+  return `${notice === undefined ? '' : `${notice}\n`}ghostpipe: relay of site ${siteName}, configuration ${configVersion}, roster ${rosterVersion}`;
 }
 
 async function configure(args: Arguments): Promise<Outcome> {
   const run = at(args, 'run');
-  rmSync(join(run, RUN.folder), { recursive: true, force: true });
+  clear(run);
   let card: Card | null = null;
   try {
     card = readCard(nativeEngine, at(args, 'card'));
     return await renderAll(args, card);
   } catch (thrown) {
-    return makeSafe(run, card, asProblem(thrown));
+    return makeSafe(args, card, asProblem(thrown));
   } finally {
     card?.seed.fill(0);
   }
@@ -123,18 +124,39 @@ async function namedInterfaces(args: Arguments, wanted: readonly NetworkInterfac
   }
 }
 
-/** Whatever was rendered goes: nothing but the closed firewall and the reason stays. */
-function makeSafe(run: string, card: Card | null, { code, detail, mend }: Problem): Outcome {
-  for (const name of [RUN.folder, RUN.networkd, RUN.timesyncd])
-    rmSync(join(run, name), { recursive: true, force: true });
-  mkdirSync(join(run, dirname(RUN.firewall)), { recursive: true, mode: 0o755 });
-  writeFileSync(join(run, RUN.firewall), closedFirewallFile(), { mode: 0o644 });
+/** Whatever was rendered goes: what stays is the reason, a closed firewall, and the status page where there can be one. */
+function makeSafe(args: Arguments, card: Card | null, { code, detail, mend }: Problem): Outcome {
+  const run = at(args, 'run');
   const known = card && {
     siteName: card.roster.siteName,
     configVersion: card.config.version,
     rosterVersion: card.roster.version,
   };
-  return { v: 1, state: 'safe', code, fact: detail.slice(0, 4096), mend, ...known };
+  const outcome: Outcome = { v: 1, state: 'safe', code, fact: detail.slice(0, 2048), mend, ...known };
+  clear(run);
+  mkdirSync(join(run, dirname(RUN.firewall)), { recursive: true, mode: 0o755 });
+  try {
+    if (card && pageListeners(card).length > 0) showPage(args, card, sentence(outcome));
+  } catch {
+    clear(run); // then the console has to do
+    mkdirSync(join(run, dirname(RUN.firewall)), { recursive: true, mode: 0o755 });
+  }
+  if (!existsSync(join(run, RUN.firewall)))
+    writeFileSync(join(run, RUN.firewall), closedFirewallFile(), { mode: 0o644 });
+  return outcome;
+}
+
+function showPage(args: Arguments, card: Card, reason: string): void {
+  const wanted = card.config.appliance.interfaces.find(({ zones }) => zones.includes('management'))!;
+  const places = { interfaces: at(args, 'interfaces'), udev: at(args, 'udev') };
+  const management = { ...wanted, device: interfaceName(wanted, places) };
+  renderStatusPage(card, { run: at(args, 'run'), accounts: at(args, 'accounts'), management, reason });
+}
+
+/** Nothing of an earlier run stays. */
+function clear(run: string): void {
+  for (const name of [RUN.folder, RUN.networkd, RUN.timesyncd])
+    rmSync(join(run, name), { recursive: true, force: true });
 }
 
 function at(args: Arguments, name: keyof typeof PLACES): string {
