@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { check, list, object, type Of, text } from '../../../protocol/shape.ts';
+import { check, list, type Of, object, text } from '../../../protocol/shape.ts';
 
 const POLICY = join(import.meta.dirname, '..', '..', '..', 'policy', 'image', 'lynis.yaml');
 const LIMIT_MS = 120_000;
@@ -25,7 +25,11 @@ export function readLynisPolicy(path = POLICY): LynisPolicy {
 }
 
 /** Runs the tests of the policy on the folder `root`; its report goes into `work`. */
-export function lynisFindings({ tests }: LynisPolicy, root: string, work: string): { ran: number; findings: Finding[] } {
+export function lynisFindings(
+  { tests }: LynisPolicy,
+  root: string,
+  work: string,
+): { ran: number; findings: Finding[] } {
   const [report, log] = [join(work, 'lynis.dat'), join(work, 'lynis.log')];
   const words = ['audit', 'system', '--forensics', '--rootdir', `${root}/`, '--quick', '--quiet', '--no-colors'];
   const places = ['--no-plugins', '--report-file', report, '--logfile', log, '--tests', tests.join(' ')];
