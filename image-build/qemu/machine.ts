@@ -20,6 +20,8 @@ export interface MachineSpec {
   readonly drive: { readonly path: string; readonly writable: boolean };
   readonly cards: readonly NetworkCard[];
   readonly memoryMiB: number;
+  /** The guest's memory is this file, so that others can look into it. */
+  readonly memoryFile?: string;
 }
 
 export const PROGRAM = 'qemu-system-x86_64';
@@ -41,21 +43,26 @@ export function needMachine(): void {
 }
 
 /** QEMU's words for the VM: UEFI, two processors, no screen, and nothing that the command line does not name. */
-export function machineWords({ accelerator, drive, cards, memoryMiB }: MachineSpec): string[] {
+export function machineWords({ accelerator, drive, cards, memoryMiB, memoryFile }: MachineSpec): string[] {
   return [
     ...['-nodefaults', '-no-reboot', '-display', 'none', '-machine', 'q35'],
     // Emulated: a processor of 2008, the oldest that Debian's kernel and Node run on.
     ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']),
     ...['-smp', '2', '-m', `${memoryMiB}`],
+    ...(memoryFile === undefined ? [] : memoryWords(memoryFile, memoryMiB)),
     ...['-serial', 'stdio', '-chardev', `socket,id=qmp,fd=${QMP_DESCRIPTOR}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${FIRMWARE}`],
     // What the firmware stores goes with the guest.
     ...['-drive', `if=pflash,unit=1,format=raw,snapshot=on,file=${FIRMWARE_VARIABLES}`],
     ...['-drive', `if=none,id=disk,format=raw,readonly=${drive.writable ? 'off' : 'on'},file=${drive.path}`],
     ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-rng-pci', '-device', 'qemu-xhci,id=usb'],
-    ...['-device', 'virtio-balloon-pci,id=balloon'],
     ...cards.flatMap((card, number) => cardWords(card, `card${number}`)),
   ];
+}
+
+function memoryWords(path: string, mebibytes: number): string[] {
+  const file = `memory-backend-file,id=memory,share=on,size=${mebibytes}M,mem-path=${path}`;
+  return ['-object', file, '-machine', 'memory-backend=memory'];
 }
 
 function cardWords(card: NetworkCard, id: string): string[] {
