@@ -87,19 +87,19 @@ function requireWritable(folder: string): void {
   }
 }
 
-/** Signs for the epochs that were taken, in the archive and for the way back. */
+/** Signs for epochs of the archive, there and in the inbox of `back`, for the way to the relay. */
 export function cosignAll(
   store: ArchiveStore,
-  taken: readonly TakenEpoch[],
+  taken: readonly Pick<TakenEpoch, 'id'>[],
   key: CosignerKey,
-  back: string,
+  back: string | null,
 ): CosignatureFile[] {
   const seconds = Math.floor(Date.now() / 1000);
   return taken.flatMap(({ id }) => {
     const signed = cosignNewest(nativeEngine, store.epoch(id)!, key, seconds);
     if (!signed) return [];
     store.write(id, signed.file, signed.bytes);
-    writeFileAtomic(join(back, epochPath(signed.file)), signed.bytes, 0o644);
+    if (back !== null) writeFileAtomic(join(back, epochPath(signed.file)), signed.bytes, 0o644);
     return signed;
   });
 }

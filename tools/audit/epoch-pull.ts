@@ -96,7 +96,7 @@ async function writeAll(
 ): Promise<boolean> {
   const { origin, keys, head } = epoch;
   const size = Math.max(head.size, tail?.size ?? 0);
-  const writer = new EpochWriter(engine, path, sealer);
+  const writer = new EpochWriter(engine, path, { sealer });
   writer.write({ kind: 'statement' }, epoch.proof);
   writer.writeHeads(origin, keys, heads);
   const waiting: Tail[] = [...heads, ...(tail && size > head.size ? [tail] : [])];

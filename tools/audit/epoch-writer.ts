@@ -10,7 +10,7 @@ import { encodeBundle, TILE_WIDTH, tilePath } from '../../protocol/tile.ts';
 import { formatTlogProof } from '../../protocol/tlog-proof.ts';
 import { EpochFolder } from './epoch-folder.ts';
 import { folderReader } from './epoch-tiles.ts';
-import { GrowingTiles } from './growing-tiles.ts';
+import { type Beginning, GrowingTiles } from './growing-tiles.ts';
 import { type EpochFile, epochPath } from './layout.ts';
 import type { Sealer } from './unseal.ts';
 
@@ -26,6 +26,13 @@ export interface SealedBundle {
   readonly sealed: Uint8Array;
 }
 
+export interface EpochWriterOptions {
+  /** With one no record is written in clear. */
+  readonly sealer?: Sealer | null;
+  /** What another folder has of the epoch, full bundles only: it is not written again. */
+  readonly after?: Beginning;
+}
+
 export class EpochWriter {
   readonly #engine: Engine;
   readonly #path: string;
@@ -33,14 +40,17 @@ export class EpochWriter {
   readonly #tiles: GrowingTiles;
   readonly #made = new Set<string>();
 
-  /** Makes the folder when it is missing. Files that are there are written over. With a sealer no record is written in clear. */
-  constructor(engine: Engine, path: string, sealer: Sealer | null = null) {
+  /** Makes the folder when it is missing. Files that are there are written over. */
+  constructor(engine: Engine, path: string, { sealer = null, after }: EpochWriterOptions = {}) {
     this.#engine = engine;
     this.#path = path;
     this.#sealer = sealer;
     mkdirSync(path, { recursive: true });
-    this.#tiles = new GrowingTiles(engine, (level, index, hashes) =>
-      this.write({ kind: 'tile', tile: { level, index, width: hashes.length } }, Buffer.concat(hashes)),
+    this.#tiles = new GrowingTiles(
+      engine,
+      (level, index, hashes) =>
+        this.write({ kind: 'tile', tile: { level, index, width: hashes.length } }, Buffer.concat(hashes)),
+      after,
     );
   }
 

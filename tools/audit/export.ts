@@ -51,14 +51,14 @@ export function exportLog(argv: readonly string[]): Promise<number> {
 async function pull(to: string, args: Arguments, sealTo?: Uint8Array): Promise<ExportReport> {
   const client = openClient(nativeEngine, args);
   try {
-    return await pullLog(client, to, sealTo);
+    return await pullLog(client, to, sealTo ?? profileKey(client));
   } finally {
     client.relay.close();
   }
 }
 
-/** Exports the log of the client's relay to `to`, sealed to that key or to the one that the profile names. */
-export async function pullLog(client: Client, to: string, sealTo = profileKey(client)): Promise<ExportReport> {
+/** Exports the log of the client's relay to `to`, sealed to that key, or in clear. */
+export async function pullLog(client: Client, to: string, sealTo: Uint8Array | null): Promise<ExportReport> {
   const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
   try {
     await client.membership.join();
@@ -78,6 +78,6 @@ export async function pullLog(client: Client, to: string, sealTo = profileKey(cl
   }
 }
 
-function profileKey({ profile: { exportTo } }: Client): Uint8Array | undefined {
-  return exportTo === undefined ? undefined : fromBase64Url(exportTo);
+function profileKey({ profile: { exportTo } }: Client): Uint8Array | null {
+  return exportTo === undefined ? null : fromBase64Url(exportTo);
 }
