@@ -15,7 +15,8 @@ const SUITE = 'trixie';
 /** The firmware of the Raspberry Pi is in the second. */
 const COMPONENTS = 'main non-free-firmware';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const NOT_FOUND = /^E: (?:Version '(?<version>[^']*)' for '(?<of>[^']*)' was not found|Unable to locate package (?<name>\S+))/gm;
+const NOT_FOUND =
+  /^E: (?:Version '(?<version>[^']*)' for '(?<of>[^']*)' was not found|Unable to locate package (?<name>\S+))/gm;
 
 export interface NamedVersion {
   readonly name: string;
@@ -38,7 +39,10 @@ export class Apt {
   /** What installing `packages` on an empty machine would install, without recommendations. */
   closureOf(packages: readonly string[]): NamedVersion[] {
     const plan = this.#get(['install', '--simulate', '--quiet=2', '--no-install-recommends', ...packages]);
-    return [...plan.matchAll(/^Inst (\S+) \((\S+) /gm)].map(([, name, version]) => ({ name: name!, version: version! }));
+    return [...plan.matchAll(/^Inst (\S+) \((\S+) /gm)].map(([, name, version]) => ({
+      name: name!,
+      version: version!,
+    }));
   }
 
   /** Fetches these versions and gives the folder with the files. Refuses `image-package-missing`, naming all. */
@@ -80,7 +84,10 @@ export class Apt {
 /** The refusal of a mirror without what a lock names. */
 export function lacksVersions(missing: readonly string[]): Problem {
   const what = missing.join(', ');
-  return new Problem('image-package-missing', `the mirror has no ${what}, which the lock names; ${LOCK_COMMAND} updates it`);
+  return new Problem(
+    'image-package-missing',
+    `the mirror has no ${what}, which the lock names; ${LOCK_COMMAND} updates it`,
+  );
 }
 
 /** Lines for apt that ask `mirrors` for trixie, its updates and its security updates. Refuses `config-invalid`. */

@@ -30,7 +30,15 @@ const COMMON = [
 ];
 const VIRTUAL = ['virtio_blk', 'virtio_pci', 'virtio_scsi', 'sd_mod'];
 const VIRTUAL_NET = ['virtio_net', 'virtio-rng'];
-const PI_STORAGE = ['mmc_block', 'sdhci-iproc', 'bcm2835', 'bcm2835-dma', 'gpio-regulator', 'fixed', 'reset-raspberrypi'];
+const PI_STORAGE = [
+  'mmc_block',
+  'sdhci-iproc',
+  'bcm2835',
+  'bcm2835-dma',
+  'gpio-regulator',
+  'fixed',
+  'reset-raspberrypi',
+];
 const PI_COMMON = ['iproc-rng200', 'bcm2835-rng', 'bcm2835_wdt', 'raspberrypi-cpufreq', 'leds-gpio', 'i2c-bcm2835'];
 const CLOCKS = ['rtc-ds1307', 'rtc-pcf8523'];
 
@@ -40,7 +48,18 @@ export const BOARDS: Readonly<Record<BoardName, Board>> = {
     boot: 'uefi',
     console: 'console=tty0 console=ttyS0,115200',
     rootDrivers: [...VERITY, ...VIRTUAL, 'ahci', 'nvme', 'vmw_pvscsi', 'hv_storvsc', 'sha256-ssse3'],
-    drivers: [...COMMON, ...VIRTUAL_NET, 'e1000', 'e1000e', 'igb', 'vmxnet3', 'hv_netvsc', 'i6300esb', 'xhci-pci', 'ehci-pci'],
+    drivers: [
+      ...COMMON,
+      ...VIRTUAL_NET,
+      'e1000',
+      'e1000e',
+      'igb',
+      'vmxnet3',
+      'hv_netvsc',
+      'i6300esb',
+      'xhci-pci',
+      'ehci-pci',
+    ],
     firmware: [],
     deviceTrees: [],
   },
@@ -48,7 +67,17 @@ export const BOARDS: Readonly<Record<BoardName, Board>> = {
     arch: 'arm64',
     boot: 'uefi',
     console: 'console=tty0 console=ttyAMA0,115200',
-    rootDrivers: [...VERITY, ...VIRTUAL, 'virtio_mmio', 'ahci', 'nvme', 'mmc_block', 'sdhci-iproc', 'sdhci-acpi', 'sha2-ce'],
+    rootDrivers: [
+      ...VERITY,
+      ...VIRTUAL,
+      'virtio_mmio',
+      'ahci',
+      'nvme',
+      'mmc_block',
+      'sdhci-iproc',
+      'sdhci-acpi',
+      'sha2-ce',
+    ],
     drivers: [...COMMON, ...VIRTUAL_NET, ...CLOCKS, 'e1000e', 'igb', 'xhci-pci', 'sbsa_gwdt', 'i6300esb'],
     firmware: [],
     deviceTrees: [],

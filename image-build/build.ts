@@ -1,5 +1,14 @@
 /** One image from its parts, step by step. While it is made everything is below a name that ends in `.partial`. */
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { BOARDS, type BoardName } from './boards.ts';
 import { bootFiles, commandLine } from './boot-files.ts';
@@ -76,12 +85,7 @@ export async function buildImage(plan: BuildPlan, progress: Progress): Promise<B
   return record;
 }
 
-async function makeParts(
-  plan: BuildPlan,
-  progress: Progress,
-  folder: string,
-  image: string,
-): Promise<BuildRecord> {
+async function makeParts(plan: BuildPlan, progress: Progress, folder: string, image: string): Promise<BuildRecord> {
   const { board: name, version, epoch, level, mirror } = plan;
   const board = BOARDS[name];
   const lock = readLock(`root-${board.arch}`);
@@ -143,7 +147,17 @@ function unpackInto(stock: string, files: readonly string[]): void {
 
 /** What nobody needs once the disk is made. */
 function removeWork(folder: string): void {
-  const names = ['stock', 'bundle', 'initramfs', 'boot', 'genimage', 'boot.vfat', 'card.vfat', 'root.img', 'genimage.cfg'];
+  const names = [
+    'stock',
+    'bundle',
+    'initramfs',
+    'boot',
+    'genimage',
+    'boot.vfat',
+    'card.vfat',
+    'root.img',
+    'genimage.cfg',
+  ];
   for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
 }
 

@@ -55,6 +55,10 @@ function settle(tree: string): void {
   for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isDirectory()) chmodSync(path, 0o755);
-    if (entry.isFile()) chmodSync(path, programs.some((name) => path === join(tree, name)) || entry.name.startsWith('ld-') ? 0o755 : 0o644);
+    if (entry.isFile())
+      chmodSync(
+        path,
+        programs.some((name) => path === join(tree, name)) || entry.name.startsWith('ld-') ? 0o755 : 0o644,
+      );
   }
 }

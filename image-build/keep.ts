@@ -25,7 +25,14 @@ export const PROGRAMS = [
 ] as const;
 
 /** Libraries that these programs open by name while they run. */
-export const OPENED = ['libacl.so.1', 'libblkid.so.1', 'libgcc_s.so.1', 'libkmod.so.2', 'libmount.so.1', 'libseccomp.so.2'];
+export const OPENED = [
+  'libacl.so.1',
+  'libblkid.so.1',
+  'libgcc_s.so.1',
+  'libkmod.so.2',
+  'libmount.so.1',
+  'libseccomp.so.2',
+];
 
 /** Names of programs beside their own: [name, where it leads]. */
 export const LINKS: readonly (readonly [name: string, target: string])[] = [

@@ -2,8 +2,8 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Problem } from '../protocol/problem.ts';
-import type { Architecture } from './lock.ts';
 import { neededLibraries } from './elf.ts';
+import type { Architecture } from './lock.ts';
 
 /** Debian's name of the folder of libraries. */
 export const TRIPLET: Readonly<Record<Architecture, string>> = {

@@ -52,7 +52,8 @@ export function parseLock(text: string, file: string): LockedPackage[] {
       throw new Problem('file-invalid', `${file}:${index + 1} is not "NAME VERSION ARCHITECTURE SHA256": ${line}`);
     }
     const before = packages.at(-1)?.name ?? '';
-    if (name <= before) throw new Problem('file-invalid', `${file}:${index + 1}: ${name} must not stand after ${before}`);
+    if (name <= before)
+      throw new Problem('file-invalid', `${file}:${index + 1}: ${name} must not stand after ${before}`);
     packages.push({ name, version, arch, sha256 });
   }
   if (packages.length === 0) throw new Problem('file-invalid', `${file} names no package`);

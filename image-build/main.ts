@@ -2,7 +2,15 @@
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { Problem } from '../protocol/problem.ts';
-import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, requiredOption, runCommand } from '../tools/lib/command.ts';
+import {
+  type Arguments,
+  type CommandSpec,
+  EXIT,
+  integerOption,
+  printJson,
+  requiredOption,
+  runCommand,
+} from '../tools/lib/command.ts';
 import { readVersion } from '../tools/lib/version.ts';
 import { BOARD_NAMES, type BoardName } from './boards.ts';
 import { buildImage, LEVELS } from './build.ts';
@@ -18,12 +26,20 @@ const COMMAND: CommandSpec = {
   options: {
     board: { type: 'string', value: 'BOARD', help: `one of ${BOARD_NAMES.join(', ')}` },
     out: { type: 'string', value: 'DIR', help: 'where the image goes (default: dist)' },
-    mirror: { type: 'string', value: 'URL', help: "the Debian archive to fetch from (default: those of this host's apt)" },
-    epoch: { type: 'string', value: 'SECONDS', help: 'time of every file, since 1970 (default: that of the last commit)' },
+    mirror: {
+      type: 'string',
+      value: 'URL',
+      help: "the Debian archive to fetch from (default: those of this host's apt)",
+    },
+    epoch: {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'time of every file, since 1970 (default: that of the last commit)',
+    },
     fast: { type: 'boolean', help: 'compress little: for tests, not for a release' },
   },
   examples: ['npm run image -- --board vm', 'npm run image -- --board pi4 --out images --json'],
-  couldNotRun: ['image-tool-missing', 'image-no-space', 'image-package-missing'],
+  couldNotRun: ['tool-missing', 'image-no-space', 'image-package-missing'],
 };
 
 process.exitCode = await runCommand(COMMAND, process.argv.slice(2), async (args) => {
@@ -51,7 +67,13 @@ function boardOption(args: Arguments): BoardName {
 /** When the last commit was made: the same sources give the same time on every machine. */
 function lastCommit(): number {
   try {
-    return Number(execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    return Number(
+      execFileSync('git', ['log', '-1', '--format=%ct'], {
+        cwd: ROOT,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    );
   } catch {
     throw new Problem('usage', '--epoch is missing, and git does not know when the last commit was made');
   }

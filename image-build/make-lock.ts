@@ -5,7 +5,7 @@ import { Problem } from '../protocol/problem.ts';
 import { type CommandSpec, EXIT, printJson, runCommand } from '../tools/lib/command.ts';
 import { writeFileAtomic } from '../tools/lib/files.ts';
 import { type Apt, debsIn, type NamedVersion } from './apt.ts';
-import { ARCHITECTURES, type Architecture, formatLock, type LockedPackage, lockFile, type LockName } from './lock.ts';
+import { ARCHITECTURES, type Architecture, formatLock, type LockedPackage, type LockName, lockFile } from './lock.ts';
 import { hashOf, keep, withApt } from './packages.ts';
 import { APART, APART_PACKAGES, ROOT_PACKAGES } from './root-packages.ts';
 import { run } from './run.ts';
@@ -30,9 +30,15 @@ process.exitCode = await runCommand(COMMAND, process.argv.slice(2), async (args)
     locks[name] = packages.length;
     if (!args.flag('json')) process.stdout.write(`${name}: ${packages.length} packages\n`);
   };
-  write(`tools-${host}`, withApt(host, mirror, (apt) => locked(apt, apt.closureOf(TOOL_PACKAGES))));
+  write(
+    `tools-${host}`,
+    withApt(host, mirror, (apt) => locked(apt, apt.closureOf(TOOL_PACKAGES))),
+  );
   for (const arch of ARCHITECTURES) {
-    write(`root-${arch}`, withApt(arch, mirror, (apt) => locked(apt, rootPackages(apt, arch))));
+    write(
+      `root-${arch}`,
+      withApt(arch, mirror, (apt) => locked(apt, rootPackages(apt, arch))),
+    );
   }
   if (args.flag('json')) printJson({ ok: true, locks });
   return EXIT.ok;
@@ -54,8 +60,10 @@ function rootPackages(apt: Apt, arch: Architecture): NamedVersion[] {
 function locked(apt: Apt, packages: readonly NamedVersion[]): LockedPackage[] {
   const folder = apt.download(packages);
   const found = [...debsIn(folder).keys()].map((file): LockedPackage => {
-    const fields = run(['dpkg-deb', '--show', '--showformat', '${Package}\t${Version}\t${Architecture}', file]);
-    const [name, version, arch] = fields.split('\t') as [string, string, string];
+    const fields = run(['dpkg-deb', '--field', file, 'Package', 'Version', 'Architecture']);
+    const [name, version, arch] = ['Package', 'Version', 'Architecture'].map(
+      (field) => new RegExp(`^${field}: (.*)$`, 'm').exec(fields)![1]!,
+    ) as [string, string, string];
     return { name, version, arch, sha256: hashOf(file) };
   });
   keep(folder, found);

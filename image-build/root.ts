@@ -41,6 +41,7 @@ export interface RootPlan {
 /** Makes the folder `root` from the packages unpacked in `stock`. */
 export function makeRoot(tools: Tools, stock: string, root: string, modules: Modules, plan: RootPlan): void {
   for (const folder of EMPTY) mkdirSync(join(root, folder), { recursive: true });
+  writeFileSync(join(root, 'etc/machine-id'), ''); // empty: a new one at each boot, in memory
   for (const path of [...PROGRAMS, ...DATA, ...ACCOUNTS, ...UNITS.map((unit) => `${SYSTEM_UNITS}/${unit}`)]) {
     copy(join(stock, path), join(root, path));
   }

@@ -12,7 +12,7 @@ export interface RunOptions {
 }
 
 /**
- * Runs `command` and gives what it printed. Refuses `image-tool-missing` when there is no such program,
+ * Runs `command` and gives what it printed. Refuses `tool-missing` when there is no such program,
  * `image-no-space` when it says that the disk is full, `image-build-failed` with its last words otherwise.
  */
 export function run(command: readonly string[], { cwd, env }: RunOptions = {}): string {
@@ -35,7 +35,7 @@ export function run(command: readonly string[], { cwd, env }: RunOptions = {}): 
 
 /** The refusal of a host without a program; `packageName` is the Debian package that has it. */
 export function missingTool(program: string, packageName = program): Problem {
-  return new Problem('image-tool-missing', `${program} is not on this host: apt-get install ${packageName}`);
+  return new Problem('tool-missing', `${program} is not on this host: apt-get install ${packageName}`);
 }
 
 /** The refusal of a full disk. */

@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Problem } from '../protocol/problem.ts';
-import { type Architecture, ARCHITECTURES, formatLock, type LockedPackage, readLock } from './lock.ts';
+import { ARCHITECTURES, type Architecture, formatLock, type LockedPackage, readLock } from './lock.ts';
 import { cacheFolder, fetchPackages, unpack } from './packages.ts';
-import { run, type RunOptions } from './run.ts';
+import { type RunOptions, run } from './run.ts';
 
 /** Packages whose programs the build runs. */
 export const TOOL_PACKAGES = [
@@ -70,10 +70,11 @@ export function openTools(epoch: number, mirror?: string): Tools {
   return new Tools(folder, lock, epoch);
 }
 
-/** The architecture of this host in Debian's words. Refuses `image-tool-missing` for one that has no tools. */
+/** The architecture of this host in Debian's words. Refuses `tool-missing` for one that has no tools. */
 export function hostArchitecture(): Architecture {
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
   const known = ARCHITECTURES.find((each) => each === arch);
-  if (!known) throw new Problem('image-tool-missing', `this host is ${arch}; images are built on ${ARCHITECTURES.join(' or ')}`);
+  if (!known)
+    throw new Problem('tool-missing', `this host is ${arch}; images are built on ${ARCHITECTURES.join(' or ')}`);
   return known;
 }

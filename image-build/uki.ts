@@ -27,7 +27,7 @@ export function addSections(stub: Buffer, sections: readonly Section[]): Buffer 
   }
 
   const head = Buffer.from(stub);
-  const parts = [head];
+  const parts: Buffer[] = [head];
   const last = headers + (count - 1) * SECTION_HEADER;
   let address = align(stub.readUInt32LE(last + 12) + stub.readUInt32LE(last + 8), sectionAlignment);
   let at = align(stub.length, fileAlignment);

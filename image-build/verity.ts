@@ -33,7 +33,15 @@ export function packRoot(tools: Tools, root: string, image: string, level: numbe
   const uuid = asUuid(derive('uuid', content));
   const offset = `--hash-offset=${dataBytes}`;
   const shape = ['--hash=sha256', `--data-block-size=${BLOCK}`, `--hash-block-size=${BLOCK}`];
-  const said = tools.run('usr/sbin/veritysetup', ['format', ...shape, `--salt=${salt}`, `--uuid=${uuid}`, offset, image, image]);
+  const said = tools.run('usr/sbin/veritysetup', [
+    'format',
+    ...shape,
+    `--salt=${salt}`,
+    `--uuid=${uuid}`,
+    offset,
+    image,
+    image,
+  ]);
   const rootHash = /^Root hash:\s+([0-9a-f]{64})$/m.exec(said)?.[1];
   if (!rootHash) throw new Problem('image-build-failed', `veritysetup named no root hash: ${said.trim()}`);
   const file = openSync(image, 'r+');

@@ -156,15 +156,6 @@ export const PROBLEMS = {
   'store-failed': { status: 0, mend: 'Give the store a folder with room for every slot, or configure fewer slots.' },
   internal: { status: 500, mend: 'Read the log of the relay; this is a fault of the software.' },
 
-  // Image
-  'image-tool-missing': { status: 0, mend: 'Install what is named on this host, then build again.' },
-  'image-package-missing': {
-    status: 0,
-    mend: 'Use a mirror that still has the version, or update the locks and read what changed before you commit them.',
-  },
-  'image-no-space': { status: 0, mend: 'Make room on that disk, or give another folder with --out.' },
-  'image-build-failed': { status: 0, mend: 'Read what the named program said; nothing was left as a finished image.' },
-
   // Clients
   usage: { status: 0, mend: 'Run the command with --help.' },
   'already-exists': {
