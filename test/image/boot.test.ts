@@ -2,7 +2,6 @@
  * The image boots with a site on its card: it gets ready, a reading goes through it, each zone reaches what the plan
  * gives it and nothing else, and the disk is afterwards as it was before.
  */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { CONSOLE } from '../../appliance/layout.ts';
@@ -42,7 +41,7 @@ t.test('the appliance does its work and keeps nothing', async (t) => {
   const { path, version } = await testImage();
   const { name: accelerator, why } = await findAccelerator(path);
   t.comment(why);
-  const drive = provision(path, directory);
+  const { drive, configHash } = provision(path, directory);
   const before = await hashOf(drive);
   const observed: Observation[] = [];
   const plant = new AppliancePlant(t, directory);
@@ -55,7 +54,11 @@ t.test('the appliance does its work and keeps nothing', async (t) => {
     const receiver = plant.receiver();
     const sender = plant.sender();
     sender.child.stdin!.write(`${READING}\n`);
-    await until('the reading', () => receiver.stdout().includes(READING), () => sender.stderr() + receiver.stderr());
+    await until(
+      'the reading',
+      () => receiver.stdout().includes(READING),
+      () => sender.stderr() + receiver.stderr(),
+    );
     t.pass('it came out');
     observed.push({ name: 'reading delivered', value: 'yes', rule: 'is', limit: 'yes', unit: '' });
   });
@@ -76,11 +79,7 @@ t.test('the appliance does its work and keeps nothing', async (t) => {
   const after = await hashOf(drive);
   t.equal(after, before, 'the disk is as it was, though it could be written');
   observed.push({ name: 'disk after the boot', value: after, rule: 'is', limit: before, unit: 'SHA-256' });
-  const subject = { version, softwareDigest: await hashOf(path), configHash: sha256(drive), board: 'vm' };
+  const subject = { version, softwareDigest: await hashOf(path), configHash, board: 'vm' };
   const look = { ...subject, environment: 'qemu', startedMs, endedMs: Date.now(), observed } as const;
   writeObservations(PROJECT, 'image-boot', [look]);
 });
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}

@@ -14,7 +14,7 @@ import { nativeEngine as engine } from '../../../protocol/engine/native.ts';
 import { ZONES, type Zone } from '../../../protocol/shapes.ts';
 import { enrolDevice } from '../../../tools/provision/device.ts';
 import { createSite } from '../../../tools/provision/new-site.ts';
-import { type Running, startTool } from '../../fixtures/clients.ts';
+import { lastJson, type Running, startTool } from '../../fixtures/clients.ts';
 import { type Host, Networks } from '../../fixtures/network-namespaces.ts';
 import type { Ending } from '../../fixtures/relay-process.ts';
 
@@ -24,7 +24,9 @@ const INTERVAL_MS = 4000;
 const MEMORY_MIB = 1024;
 
 /** The relay's address in each zone, the host's, and the prefix. */
-export const PLACES: Readonly<Record<Zone, { readonly relay: string; readonly host: string; readonly prefix: number }>> = {
+export const PLACES: Readonly<
+  Record<Zone, { readonly relay: string; readonly host: string; readonly prefix: number }>
+> = {
   ot: { relay: '10.85.1.1', host: '10.85.1.2', prefix: 24 },
   it: { relay: 'fd85:2::1', host: 'fd85:2::2', prefix: 64 },
   management: { relay: '10.85.3.1', host: '10.85.3.2', prefix: 24 },
@@ -37,8 +39,15 @@ const MACS: Readonly<Record<Zone, string>> = {
   management: '52:54:00:85:00:03',
 };
 
+export interface Provisioned {
+  /** The copy of the image. */
+  readonly drive: string;
+  /** The hash of the configuration that the boot statement has too, in hexadecimal. */
+  readonly configHash: string;
+}
+
 /** Makes a site below `directory`, enrols a sender and a receiver, and writes the site into a copy of `image`. */
-export function provision(image: string, directory: string): string {
+export function provision(image: string, directory: string): Provisioned {
   const folder = join(directory, 'site');
   const url = ({ relay }: { relay: string }): string => `https://${relay.includes(':') ? `[${relay}]` : relay}:3000`;
   const site = createSite(engine, folder, {
@@ -63,8 +72,9 @@ export function provision(image: string, directory: string): string {
   writeFileSync(config, stringify({ board: 'vm', interfaces }));
   const drive = join(directory, 'drive.img');
   copyDrive(image, drive);
-  execFileSync(PROVISION, ['image', drive, '--config', config, '--dir', folder], { encoding: 'utf8' });
-  return drive;
+  const words = ['image', drive, '--config', config, '--dir', folder, '--json'];
+  const { hash } = lastJson(execFileSync(PROVISION, words, { encoding: 'utf8' })) as { hash: string };
+  return { drive, configHash: Buffer.from(hash, 'base64url').toString('hex') };
 }
 
 export class AppliancePlant {
