@@ -12,12 +12,10 @@ import {
 import { join } from 'node:path';
 import { BOARDS, type BoardName } from './boards.ts';
 import { bootFiles, commandLine } from './boot-files.ts';
-import { ROOT, writeBundle } from './bundle.ts';
 import { makeDisk } from './disk.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { type LockedPackage, readLock } from './lock.ts';
 import { Modules } from './modules.ts';
-import { nodeBinary } from './node-binary.ts';
 import { cacheFolder, fetchPackages, hashOf, unpack } from './packages.ts';
 import type { Progress, Timing } from './progress.ts';
 import { makeRoot } from './root.ts';
@@ -96,10 +94,7 @@ async function makeParts(plan: BuildPlan, progress: Progress, folder: string, im
   const packages = await progress.step('packages', () => fetchPackages(lock, board.arch, mirror));
   await progress.step('unpack', () => unpackInto(stock, packages));
   const modules = await progress.step('kernel modules', () => new Modules(tools, stock));
-  const runtime = await progress.step('software', async () => {
-    const bundle = await writeBundle(join(folder, 'bundle'));
-    return runtimeFiles(bundle, nodeBinary(ROOT, board.arch === 'amd64' ? 'x64' : 'arm64', cacheFolder()));
-  });
+  const runtime = await progress.step('software', () => runtimeFiles(board.arch, cacheFolder()));
   const drivers = [...board.rootDrivers, ...board.drivers];
   await progress.step('root', () =>
     makeRoot(tools, stock, root, modules, { board: name, arch: board.arch, drivers, version, epoch, runtime }),
@@ -147,17 +142,7 @@ function unpackInto(stock: string, files: readonly string[]): void {
 
 /** What nobody needs once the disk is made. */
 function removeWork(folder: string): void {
-  const names = [
-    'stock',
-    'bundle',
-    'initramfs',
-    'boot',
-    'genimage',
-    'boot.vfat',
-    'card.vfat',
-    'root.img',
-    'genimage.cfg',
-  ];
+  const names = ['stock', 'initramfs', 'boot', 'genimage', 'boot.vfat', 'card.vfat', 'root.img', 'genimage.cfg'];
   for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
 }
 

@@ -49,9 +49,9 @@ export function makeRoot(tools: Tools, stock: string, root: string, modules: Mod
   for (const [name, target] of LINKS) link(target, join(root, name));
   if (plan.arch === 'amd64') link('usr/lib64', join(root, 'lib64'));
   cpSync(OWN_FILES, root, { recursive: true });
-  for (const { from, to, mode } of plan.runtime) {
-    copy(from, join(root, to));
-    chmodSync(join(root, to), mode);
+  for (const { path, source, mode } of plan.runtime) {
+    copy(source, join(root, path));
+    chmodSync(join(root, path), mode);
   }
   copyLibraries(plan.arch, stock, root, [...PROGRAMS, 'usr/bin/node'], OPENED);
   modules.install(plan.drivers, root);

@@ -156,6 +156,11 @@ export const PROBLEMS = {
   'store-failed': { status: 0, mend: 'Give the store a folder with room for every slot, or configure fewer slots.' },
   internal: { status: 500, mend: 'Read the log of the relay; this is a fault of the software.' },
 
+  // Images
+  'image-package-missing': { status: 0, mend: 'Use a mirror that still has it, or update the locks.' },
+  'image-no-space': { status: 0, mend: 'Make room on that disk, or give another folder with --out.' },
+  'image-build-failed': { status: 0, mend: 'Read what the named program said; nothing was left as a finished image.' },
+
   // Clients
   usage: { status: 0, mend: 'Run the command with --help.' },
   'already-exists': {
@@ -194,10 +199,7 @@ export const PROBLEMS = {
     status: 0,
     mend: 'The relay answered with something that its protocol does not allow; check its version.',
   },
-  'redirect-refused': {
-    status: 0,
-    mend: 'The relay never redirects; something stands between this host and the relay.',
-  },
+  'redirect-refused': { status: 0, mend: 'Look what answers in place of the relay, which never redirects.' },
   'proxy-refused': { status: 0, mend: 'Unset the proxy variables for this host; the relay is reached directly.' },
   'sink-failed': {
     status: 0,
@@ -212,10 +214,7 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Make room on the disk of the spool, or mend it; the sender goes on by itself when it can write again.',
   },
-  'spool-damaged': {
-    status: 0,
-    mend: 'Look at the disk of the spool; the sender goes on with everything that is whole.',
-  },
+  'spool-damaged': { status: 0, mend: 'Look at the disk of the spool; the sender goes on with all that is whole.' },
   'spool-in-use': {
     status: 0,
     mend: 'Stop the other process of this device, or give this one a spool or state folder of its own.',
