@@ -228,6 +228,18 @@ export const PROBLEMS = {
     status: 0,
     mend: 'Make the evidence anew with ghostpipe-evidence run; what does not verify counts for nothing.',
   },
+  // The appliance
+  'card-missing': { status: 0, mend: 'Write the site into the image: ghostpipe-provision image; then flash it again.' },
+  'card-invalid': {
+    status: 0,
+    mend: 'The card is damaged or half written: make it again with ghostpipe-provision image.',
+  },
+  'board-mismatch': {
+    status: 0,
+    mend: 'Flash the image of this board, or correct "board" in site.yaml and make it again.',
+  },
+  'interface-missing': { status: 0, mend: 'Plug the network adapter in, or correct "interfaces" in site.yaml.' },
+  'not-an-image': { status: 0, mend: 'Give an image file (.img, not .zst) that npm run image made or a release has.' },
   'tool-missing': { status: 0, mend: 'Install the named tool and try again.' },
 } as const satisfies Record<string, Entry>;
 
@@ -267,33 +279,4 @@ export class Problem extends Error {
 export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   return new Problem('internal', thrown instanceof Error ? thrown.message : String(thrown));
-}
-
-/** Why a receiver rejects a block: the closed list of conduit rejects, by their number on the wire. */
-export const REJECT_CODES = [
-  'cannot-open',
-  'unknown-sender',
-  'bad-signature',
-  'replay',
-  'sink-refused',
-  'too-old',
-  'unsupported',
-  'incomplete',
-] as const;
-
-export type RejectCode = (typeof REJECT_CODES)[number];
-
-/** The reject that tells the sender's side of the story for a block that `openBlock` refused. */
-export function rejectCodeOf(problem: Problem): RejectCode {
-  switch (problem.code) {
-    case 'sender-unknown':
-    case 'revoked':
-      return 'unknown-sender';
-    case 'signature-invalid':
-      return 'bad-signature';
-    case 'type-unsupported':
-      return 'unsupported';
-    default:
-      return 'cannot-open';
-  }
 }
