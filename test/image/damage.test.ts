@@ -6,11 +6,10 @@ import { findAccelerator } from '../../image-build/qemu/accelerator.ts';
 import { copyDrive, flipBit, hashOf, partitionsOf } from '../../image-build/qemu/drive.ts';
 import { Guest } from '../../image-build/qemu/guest.ts';
 import { writeObservations } from '../../image-build/qemu/observations.ts';
-import { testImage } from './support/test-image.ts';
+import { PROJECT, testImage } from './support/test-image.ts';
 
 t.setTimeout(400_000);
 
-const PROJECT = join(import.meta.dirname, '..', '..');
 const LIMIT_MS = 240_000;
 const NO_CONFIG = createHash('sha256').digest('hex');
 /** Somewhere in the first file of the root: the kernel reads it to mount. */

@@ -7,11 +7,10 @@ import { hashOf, partitionsOf } from '../../image-build/qemu/drive.ts';
 import { type Observation, writeObservations } from '../../image-build/qemu/observations.ts';
 import { exposuresOf, readExposurePolicy, unexplainedExposures } from './support/exposure.ts';
 import { lynisFindings, readLynisPolicy, unexplained } from './support/lynis.ts';
-import { imageTools, testImage, unpackRoot } from './support/test-image.ts';
+import { imageTools, PROJECT, testImage, unpackRoot } from './support/test-image.ts';
 
 t.setTimeout(600_000);
 
-const PROJECT = join(import.meta.dirname, '..', '..');
 const RELAY = 'ghostpipe-relay.service';
 const NO_CONFIG = createHash('sha256').digest('hex');
 

@@ -15,7 +15,8 @@ import { ZONES, type Zone } from '../../../protocol/shapes.ts';
 import { enrolDevice } from '../../../tools/provision/device.ts';
 import { createSite } from '../../../tools/provision/new-site.ts';
 import { lastJson, type Running, startTool } from '../../fixtures/clients.ts';
-import { type Host, Networks } from '../../fixtures/network-namespaces.ts';
+import { type Host, Networks, whyNoNamespaces } from '../../fixtures/network-namespaces.ts';
+import { whyNoScans } from '../../fixtures/port-scan.ts';
 import type { Ending } from '../../fixtures/relay-process.ts';
 
 const PROVISION = join(import.meta.dirname, '..', '..', '..', 'bin', 'ghostpipe-provision');
@@ -75,6 +76,12 @@ export function provision(image: string, directory: string): Provisioned {
   const words = ['image', drive, '--config', config, '--dir', folder, '--json'];
   const { hash } = lastJson(execFileSync(PROVISION, words, { encoding: 'utf8' })) as { hash: string };
   return { drive, configHash: Buffer.from(hash, 'base64url').toString('hex') };
+}
+
+/** Throws where there is no root, or a program is missing: such a test must not pass by being left out. */
+export function needPlant(): void {
+  const why = whyNoNamespaces() || whyNoScans();
+  if (why) throw new Error(why);
 }
 
 export class AppliancePlant {

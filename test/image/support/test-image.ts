@@ -7,8 +7,8 @@ import { partitionsOf } from '../../../image-build/qemu/drive.ts';
 import { openTools, type Tools } from '../../../image-build/tools.ts';
 import { readVersion } from '../../../tools/lib/version.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..', '..');
-const OUT = join(ROOT, 'dist', 'test-image');
+export const PROJECT: string = join(import.meta.dirname, '..', '..', '..');
+const OUT = join(PROJECT, 'dist', 'test-image');
 /** Says for which run the image was built: the process that starts every test file of a run. */
 const STAMP = join(OUT, 'run');
 const BUILD_MS = 9 * 60_000;
@@ -26,7 +26,7 @@ export async function testImage(): Promise<TestImage> {
   const path = `${imageName(OUT, version, 'vm')}.img`;
   const run = String(process.ppid);
   if (!existsSync(path) || !existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== run) {
-    const words = [join(ROOT, 'image-build', 'main.ts'), '--board', 'vm', '--fast', '--out', OUT];
+    const words = [join(PROJECT, 'image-build', 'main.ts'), '--board', 'vm', '--fast', '--out', OUT];
     const { status, stderr } = spawnSync(process.execPath, words, { timeout: BUILD_MS, encoding: 'utf8' });
     if (status !== 0) throw new Error(`the image cannot be built (exit ${status}): ${stderr.slice(-2000)}`);
     writeFileSync(STAMP, run);
