@@ -1,6 +1,5 @@
 /** The machines that an image is booted on: the words of QEMU's command line, and the packages that bring them. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 import { onPath } from './host-tools.ts';
 
@@ -75,9 +74,4 @@ function cardWords(card: NetworkCard, id: string): string[] {
 
 function forwardWord({ host, guest }: { readonly host: number; readonly guest: number }): string {
   return `hostfwd=tcp:127.0.0.1:${host}-:${guest}`;
-}
-
-/** Where an image of this version for a board stands when it is built. */
-export function imagePath(project: string, version: string, board: string): string {
-  return join(project, 'dist', `ghostpipe-${version}-${board}.img`);
 }
