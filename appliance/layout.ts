@@ -3,10 +3,12 @@
  * the units, and what stands where in memory while it runs. Nothing below `/run` outlives a power cut.
  */
 
+import { CARD_LABEL } from '../protocol/site-config.ts';
+
 /** The FAT partition that `ghostpipe-provision image` fills. It is mounted read-only, read once, and unmounted. */
 export const CARD = {
   /** Volume label of the partition. */
-  label: 'GHOSTPIPE',
+  label: CARD_LABEL,
   mountPoint: '/run/ghostpipe-card',
 } as const;
 
@@ -35,18 +37,21 @@ export const RUN = {
   folder: 'ghostpipe',
   /** `relay.yaml`, `roster.json`, `identity-seed`, `self.json`, `statement.json`; readable by the relay only. */
   relay: 'ghostpipe/relay',
+  /**
+   * ConditionPathExists of the relay's unit: it is there in the safe state too where the relay is to serve the status
+   * page, and nothing else.
+   */
+  relayConfig: 'ghostpipe/relay/relay.yaml',
   /** Secrets of the device `self`, made anew at each boot; readable by the readiness test only. */
   self: 'ghostpipe/self',
   /** Rules for `nft -f`; in the safe state they let nothing pass but the status page, where a verified config has one. */
   firewall: 'ghostpipe/nftables.conf',
   /** JSON: what the boot found (appliance/outcome.ts). Written last, so it stands only beside complete files. */
   outcome: 'ghostpipe/outcome.json',
-  /** Exists when the relay may start: ConditionPathExists of the units of the relay and of readiness. */
+  /** Exists when there is a relay to be tested: ConditionPathExists of the unit of readiness. */
   configured: 'ghostpipe/configured',
-  /** Exists when it may not: ConditionPathExists of the unit of the safe state. */
+  /** Exists when there is none: ConditionPathExists of the unit of the safe state. */
   safe: 'ghostpipe/safe',
-  /** The notice that people see on the console before they use the machine. */
-  notice: 'ghostpipe/notice',
   networkd: 'systemd/network',
   timesyncd: 'systemd/timesyncd.conf.d/ghostpipe.conf',
 } as const;
@@ -54,6 +59,7 @@ export const RUN = {
 /** What the device has anyway. */
 export const DEVICE = {
   run: '/run',
+  accounts: '/etc/passwd',
   /** tmpfs (noswap, nosuid, nodev, noexec; mode 700, owner `ghostpipe`) for blocks and the journal of the audit log. */
   store: '/run/ghostpipe-store',
   /** JSON in the root, written by the image's build: version, board, build time. */
@@ -65,8 +71,14 @@ export const DEVICE = {
   /** The root with its verity check: a read error here is a damaged card. */
   root: '/dev/mapper/root',
   networkInterfaces: '/sys/class/net',
+  /** What udev knows of each device that it is done with. */
+  udev: '/run/udev/data',
   leds: '/sys/class/leds',
   console: '/dev/console',
+  /** Reset the machine when nobody writes to it any more; `ready` or `safe` does, never PID 1. */
+  watchdog: '/dev/watchdog',
+  /** Where the stick for the audit log is mounted, once it has the marker. */
+  stick: '/run/ghostpipe-stick/ghostpipe',
 } as const;
 
 /** Word on the kernel command line with the verity root hash in hexadecimal. */

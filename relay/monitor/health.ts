@@ -1,4 +1,5 @@
 /** The relay's word on itself: ready or not, and what an operator should know. */
+import type { RelayConfig } from '../../protocol/config.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Conduit } from '../conduit.ts';
@@ -23,22 +24,28 @@ export interface Health {
   readonly auditMode?: AuditMode;
 }
 
-/** `conduit` is null while no site is configured. */
-export function healthOf(name: string, version: Version, uptimeMs: number, conduit: Conduit | null): Health {
+/** `conduit` is null while no site is configured; `notReady` says why, if anybody knows. */
+export function healthOf(
+  { name, notReady }: Pick<RelayConfig, 'name' | 'notReady'>,
+  version: Version,
+  uptimeMs: number,
+  conduit: Conduit | null,
+): Health {
   const base = {
     name,
     software: `${version.name} ${version.version}`,
     uptimeSeconds: Math.floor(uptimeMs / 1000),
   };
   if (!conduit) {
-    const reasons = ['no site is configured: give a configuration file with the section "site"'];
+    const reasons = [notReady ?? 'no site is configured: give a configuration file with the section "site"'];
     return { status: 'not-ready', reasons, notices: [], ...base };
   }
   const { mode, alarm } = conduit.audit.view;
-  const isClosed = mode === 'required-degraded';
+  const untested = conduit.appliance?.test.reason ?? null;
+  const reasons = [...(mode === 'required-degraded' ? [`audit log: ${alarm}`] : []), ...(untested ? [untested] : [])];
   return {
-    status: isClosed ? 'not-ready' : 'ready',
-    reasons: isClosed ? [`audit log: ${alarm}`] : [],
+    status: reasons.length > 0 ? 'not-ready' : 'ready',
+    reasons,
     notices: noticesOf(conduit),
     ...base,
     epoch: toHex(conduit.epoch),
@@ -50,8 +57,9 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
   };
 }
 
-function noticesOf({ roster, store, audit }: Conduit): string[] {
+function noticesOf({ roster, store, audit, appliance }: Conduit): string[] {
   const notices = logNotices(audit.state);
+  if (appliance?.test.notice) notices.push(appliance.test.notice);
   if (roster.unrostered > 0) {
     notices.push(`${roster.unrostered} revocations stand in no roster: publish one, and put it into the site's file`);
   }

@@ -42,8 +42,21 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       connectionsPerPeer: 64,
       failuresPerMinute: 60,
     },
+    useNotice: null,
+    notReady: null,
+    appliance: null,
     logLevel: 'info',
   });
+});
+
+t.test('what only an appliance writes', async (t) => {
+  const places = { statement: 'statement.json', self: 'self.json', synchronized: '/run/x' };
+  const site = { siteId: '0'.repeat(32), operatorKeyHash: `sha256/${'A'.repeat(43)}`, rosterFile: 'roster.json' };
+  const written = { listeners: [DEFAULT_LISTENER] };
+  t.same(parseRelayConfig({ ...written, site, appliance: places }).appliance, places);
+  t.equal(refusedAt({ ...written, appliance: places }), 'appliance');
+  t.equal(parseRelayConfig({ ...written, notReady: 'No card.' }).notReady, 'No card.');
+  t.equal(refusedAt({ ...written, site, notReady: 'No card.' }), 'notReady');
 });
 
 t.test('what is written counts', async (t) => {
@@ -56,6 +69,7 @@ t.test('what is written counts', async (t) => {
     listeners: [health],
     store: { slots: 8 },
     limits: { leaseSeconds: 5, slotsPerZone: { it: 2 } },
+    useNotice: 'Only for the people of plant 1.',
     logLevel: 'debug',
   };
   const config = parseRelayConfig(written);
@@ -72,6 +86,7 @@ t.test('an unknown or wrong key is refused with its place', async (t) => {
   t.equal(refusedAt({ listeners, limits: { leaseSeconds: 0 } }), 'limits.leaseSeconds');
   t.equal(refusedAt({ listeners, limits: { slotsPerZone: { ot: 0 } } }), 'limits.slotsPerZone.ot');
   t.equal(refusedAt({ listeners, licenceKey: 'abc' }), 'licenceKey');
+  t.equal(refusedAt({ listeners, useNotice: 'two\nlines' }), 'useNotice');
   t.equal(refusedAt({ listeners: [{ ...health, port: 65_536 }] }), 'listeners[0].port');
   t.equal(refusedAt({ listeners: [{ ...health, address: 'localhost' }] }), 'listeners[0].address');
   t.equal(refusedAt({ listeners: [health, { ...health, calls: ['health', 'health'] }] }), 'listeners[1].calls[1]');
