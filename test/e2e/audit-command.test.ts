@@ -169,7 +169,7 @@ t.test('with a folder alone: exit codes, JSON, filters', async (t) => {
   changeFile(join(folder, 'tile/entries/002.p/188'), (bytes) => bytes.fill(0x41, 100, 101));
   t.match(await run(t, 'verify', folder, ...pin), {
     code: 1,
-    out: /FAIL {2}tile\/entries\/002\.p\/188, leaf 512: its leaf hash is .*\[log-record-invalid\]\nNOT VERIFIED: 1 failures/,
+    out: /FAIL {2}tile\/entries\/002\.p\/188, leaf 512: its leaf hash is .*\[log-record-invalid\]\nNOT VERIFIED: 1 failure\./,
   });
   t.match(await run(t, 'search', folder, ...pin), { code: 1, out: /NOT VERIFIED/ });
   t.match(await run(t, 'prove', folder, '512', ...pin, '--out', join(work, 'x')), { code: 1, err: /proof-invalid/ });

@@ -98,7 +98,7 @@ export function reportLines({ ok, failures, failureCount, notices, epochs, recei
   const more = failureCount - Math.min(SHOWN, failures.length);
   const sealed = epochs.reduce((sum, epoch) => sum + epoch.sealed, 0);
   const verdict = !ok
-    ? `NOT VERIFIED: ${failureCount} failures.`
+    ? `NOT VERIFIED: ${failureCount} ${failureCount === 1 ? 'failure' : 'failures'}.`
     : sealed === 0
       ? 'VERIFIED: all that is here holds.'
       : `VERIFIED BUT FOR ${sealed} SEALED LOG RECORDS: heads and hashes hold; --auditor-key opens the records.`;

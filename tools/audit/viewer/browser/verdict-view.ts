@@ -74,7 +74,7 @@ function judged(isFolder: boolean, failures: number, count: string, isAll: boole
     const where = isFolder ? 'this folder' : 'the copy in this page';
     return [
       'bad',
-      `Not verified: ${numberText(failures)} failures in ${where}`,
+      `Not verified: ${numberText(failures)} ${failures === 1 ? 'failure' : 'failures'} in ${where}`,
       `${count} hold. What does not is listed below.`,
     ];
   }
