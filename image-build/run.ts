@@ -35,8 +35,11 @@ export function run(command: readonly string[], { cwd, env }: RunOptions = {}): 
   throw new Problem('image-build-failed', `${nameOf(command)} failed (${how}): ${words}`);
 }
 
+/** The packages of programs that have another name. */
+const PACKAGE_OF: Readonly<Record<string, string>> = { 'apt-get': 'apt', 'dpkg-deb': 'dpkg' };
+
 /** The refusal of a host without a program; `packageName` is the Debian package that has it. */
-export function missingTool(program: string, packageName = program): Problem {
+export function missingTool(program: string, packageName = PACKAGE_OF[program] ?? program): Problem {
   return new Problem('tool-missing', `${program} is not on this host: apt-get install ${packageName}`);
 }
 

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { requireSpace } from '../../image-build/build.ts';
-import { cacheFolder, fetchPackages } from '../../image-build/packages.ts';
+import { cacheFolder, fetchPackages, unpack } from '../../image-build/packages.ts';
 import { run } from '../../image-build/run.ts';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -44,6 +44,18 @@ t.test(
     t.same(readdirSync(join(cacheFolder(), 'debs')), []);
   },
 );
+
+t.test('a host without the tools is told what to install', async (t) => {
+  const { PATH } = process.env;
+  process.env.PATH = t.testdir({});
+  t.teardown(() => {
+    process.env.PATH = PATH;
+  });
+  t.throws(() => unpack(['a.deb'], 'x'), {
+    code: 'tool-missing',
+    detail: 'dpkg-deb is not on this host: apt-get install dpkg',
+  });
+});
 
 t.test('programs that are missing, fail, or find no room', async (t) => {
   t.throws(() => run(['no-such-program']), { code: 'tool-missing', detail: /apt-get install no-such-program/ });
