@@ -45,6 +45,9 @@ export const STARTED: readonly StartedProgram[] = [
   },
 ];
 
+/** A program beside a source, that the bundle would not have. */
+const BESIDE = /new URL\([^\n]*\.ts'|import\.meta\.dirname[^\n]*\.ts'/;
+
 /** The plugin for the sources of the project in `root`; packages stay as they are. */
 export function bundledSources(root: string): Plugin {
   return {
@@ -67,6 +70,8 @@ export function toldFromBundle(source: string, text: string): string {
     const path = `require('node:path').join(__dirname, ${JSON.stringify(file)})`;
     told = told.replace(words, as === 'url' ? urlOf(path) : path);
   }
+  const other = BESIDE.exec(told)?.[0];
+  if (other) throw new Error(`${source} names a program by ${other}: add it to STARTED in bundle-sources.ts`);
   // A file that is read beside a source lies in the bundle at the same place below its folder.
   const folder = `require('node:path').join(__dirname, ${JSON.stringify(dirname(source))})`;
   return told
