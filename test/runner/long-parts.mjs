@@ -16,6 +16,7 @@ export const PARTS = [
   { name: 'load', what: 'blocks in a row at many clients', program: 'test/long/load.ts' },
   { name: 'slots', what: 'sender, relay and receiver over many slots', program: 'test/long/slots.ts' },
   { name: 'stick', what: 'power cuts with the audit log on a stick (needs root)', program: 'test/long/stick.ts' },
+  { name: 'uniformity', what: 'what a watcher of the wire can tell (needs root)', program: 'test/long/uniformity.ts' },
 ];
 
 /**

@@ -20,6 +20,7 @@ export const SUITES = [
   { name: 'vectors', what: 'fixed inputs and outputs of both engines', folder: 'test/vectors' },
   { name: 'structure', what: 'who imports whom, sizes, pins', folder: 'test/structure' },
   { name: 'e2e', what: 'real processes, sockets and TLS', folder: 'test/e2e', measured: true },
+  { name: 'uniformity', what: 'what a watcher of the wire can tell', folder: 'test/uniformity' },
   { name: 'fuzz', what: 'parsers, and a relay, fed with bytes that nobody honest sends', folder: 'test/fuzz' },
   { name: 'readme', what: 'every command of README.md and docs/', folder: 'test/readme' },
   { name: 'coverage', what: 'lines run by unit and e2e (comes with them)', folder: 'test/coverage' },
