@@ -7,8 +7,9 @@ import { DEFAULT_BLOCK_BYTES } from '../protocol/block.ts';
 import { release } from '../protocol/bytes.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
 import { nativeEngine as engine } from '../protocol/engine/native.ts';
-import { blockCapacity, keyIdOf, openBlock, type SealOptions, sealBlock } from '../protocol/envelope.ts';
+import { blockCapacity, openBlock, type SealOptions, sealBlock } from '../protocol/envelope.ts';
 import { NO_GROUP } from '../protocol/frame.ts';
+import { keyIdOf } from '../protocol/key-id.ts';
 import { judge, median, type PartResult, round } from './figures.ts';
 
 const ROUNDS = 40;

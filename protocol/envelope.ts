@@ -37,6 +37,7 @@ import {
   signedPart,
   writeFrame,
 } from './frame.ts';
+import { keyIdOf } from './key-id.ts';
 import { Problem } from './problem.ts';
 
 const CONTENT_KEY_BYTES = 32;
@@ -83,11 +84,6 @@ export interface Reader {
 /** How much encoded data a block of `blockBytes` takes for `recipients` recipients. */
 export function blockCapacity(blockBytes: number, recipients: number): number {
   return frameCapacity(blockBytes - headerBytes(stanzaCountFor(recipients)) - AEAD_TAG_BYTES);
-}
-
-/** First 16 bytes of SHA-256 over the label and an X-Wing public key. */
-export function keyIdOf(engine: Engine, publicKey: Uint8Array): Uint8Array {
-  return engine.sha256(utf8('ghostpipe/key-id/v1'), publicKey).slice(0, KEY_ID_BYTES);
 }
 
 /**

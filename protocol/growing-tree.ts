@@ -2,7 +2,7 @@
  * A Merkle tree that grows by one leaf at a time and keeps only what later hashes need: the roots of its complete
  * subtrees, at most one of each height.
  */
-import { type Hasher, nodeHash } from './merkle.ts';
+import { type Hasher, type HashReader, nodeHash } from './merkle.ts';
 
 /** Hears of a complete subtree: its height, its place among those of that height, its hash. */
 export type Completed = (level: number, index: number, hash: Uint8Array) => void;
@@ -15,6 +15,18 @@ export class GrowingTree {
 
   constructor(hasher: Hasher) {
     this.#hasher = hasher;
+  }
+
+  /** The tree of the first `size` leaves, whose complete subtrees `read` gives. */
+  static of(hasher: Hasher, size: number, read: HashReader): GrowingTree {
+    const tree = new GrowingTree(hasher);
+    for (let height = Math.floor(Math.log2(Math.max(1, size))); height >= 0; height--) {
+      const span = 2 ** height;
+      if (size - tree.#size < span) continue;
+      tree.#peaks.push(read(height, tree.#size / span));
+      tree.#size += span;
+    }
+    return tree;
   }
 
   /** How many leaves it has. */

@@ -5,7 +5,8 @@
  */
 
 import { type Engine, KEM_PUBLIC_KEY_BYTES, type SigningKey, type VerifyingKeys } from './engine/engine.ts';
-import { keyIdOf, type Recipient } from './envelope.ts';
+import type { Recipient } from './envelope.ts';
+import { keyIdOf } from './key-id.ts';
 import { Problem } from './problem.ts';
 import { integer, type Of, object } from './shape.ts';
 import { bytesText, didText, version1 } from './shapes.ts';

@@ -95,6 +95,8 @@ export const PROBLEMS = {
     status: 409,
     mend: 'Keep both exports, they are evidence: the relay signed two histories where only one can be.',
   },
+  'log-sealed': { status: 0, mend: 'Give --auditor-key FILE: the secret half of the key that it is sealed to.' },
+  'target-unusable': { status: 0, mend: 'Give a folder, or as root a free stick with ext4, FAT or exFAT and room.' },
 
   // Identity and site
   'did-invalid': { status: 400, mend: 'A device identifier is did:paramant: and a base58btc SHA-256 multihash.' },

@@ -42,8 +42,8 @@ async function main(words) {
   /** @param {string} text */
   const say = (text) => (request.json ? process.stderr : process.stdout).write(text);
   try {
-    const names = request.suites.map(({ name }) => name);
-    ensurePackages(names, say);
+    const folders = request.suites.map(({ name, folder }) => folder?.replace('test/', '') ?? name);
+    ensurePackages(folders, say);
     const node = ensureInstalled({ withTests: true });
     ensureTapBuilt(node);
     forgetCoverage();

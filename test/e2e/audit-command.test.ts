@@ -98,6 +98,9 @@ t.test('an archive: made, cosigned, returned, watched, told of', async (t) => {
   t.match(await run(t, ...watched), { code: 0, out: /1 leaves more, plant\/audit\/\S+ has 1; 0 heads cosigned/ });
   t.match(JSON.parse((await run(t, ...watched, '--json')).out), { ok: true, epochs: [{ before: 1, size: 1 }] });
   t.match(await run(t, ...watched, '--cosigner', key), { code: 1, err: /not-available/ });
+  const refused = run(t, ...watched.filter((word) => word !== '--once'), '--every', '1', '--cosigner', key);
+  setTimeout(() => process.emit('SIGTERM'), 1500);
+  t.match(await refused, { code: 0, err: /not-available/ }, 'a relay that refuses is asked again');
   const [configCopy, stateCopy] = [join(work, 'config'), join(work, 'state')];
   cpSync(config, configCopy, { recursive: true });
   cpSync(state, stateCopy, { recursive: true });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { lastJson, textOf, until } from '../fixtures/clients.ts';
-import { endsWith, feed, introduceReceiver, linesOf, makePlant, readings } from '../fixtures/flow.ts';
+import { endsWith, feed, introduceReceiver, linesOf, makePlant, printedReadings, readings } from '../fixtures/flow.ts';
 
 t.setTimeout(120_000);
 
@@ -38,15 +38,15 @@ t.test('readings that trickle in come out in order, as JSON with a name each', a
   const sender = plant.sender(['--stdin']);
   for (const part of [0, 1, 2]) {
     feed(sender, [`first of ${part}`, `second of ${part}`]);
-    await until(`part ${part}`, () => linesOf(receiver.stdout()).length >= 2 * part + 2, receiver.stderr);
+    await until(`part ${part}`, () => printedReadings(receiver).length >= 2 * part + 2, receiver.stderr);
   }
   sender.child.stdin!.end();
   await endsWith(t, sender, 0);
   await endsWith(t, receiver, 0);
-  const [first, ...others] = linesOf(receiver.stdout()).map((line) => JSON.parse(line));
+  const [first, ...others] = printedReadings(receiver);
   t.match(first, { sender: 'plc-A1', data: 'first of 0', time: /^2.*Z$/ });
-  t.match(others.pop(), { ok: true, records: 6, duplicates: 0, missingBlocks: 0, rejects: 0 });
-  t.equal(new Set([first, ...others].map(({ id }) => id)).size, 6);
+  t.match(lastJson(receiver.stdout()), { ok: true, records: 6, duplicates: 0, missingBlocks: 0, rejects: 0 });
+  t.equal(new Set([first!, ...others].map(({ id }) => id)).size, 6);
 });
 
 t.test('a file of 1 MB arrives whole, under its own name', async (t) => {
@@ -68,6 +68,7 @@ t.test('a command gets each block of readings, and its word on them counts', asy
   const plant = await makePlant(t);
   // Fails the first time, refuses what says "poison", and takes the rest.
   const script = [
+    '[ -z "$GHOSTPIPE_STATE" ] || exit 0',
     `cd '${plant.path()}'`,
     '[ -e tried ] || { touch tried; exit 1; }',
     'cat > block',
@@ -156,8 +157,12 @@ t.test('a relay that loses its memory loses no reading', async (t) => {
   sender.child.stdin!.end();
   await endsWith(t, sender, 0);
   await endsWith(t, receiver, 0);
-  const received = linesOf(receiver.stdout()).slice(0, -1);
-  t.strictSame(received.map((line) => JSON.parse(line).data).sort(), [...sent].sort());
+  t.strictSame(
+    printedReadings(receiver)
+      .map(({ data }) => data)
+      .sort(),
+    [...sent].sort(),
+  );
   t.match(lastJson(sender.stdout()), { ok: true, records: 30, delivered: 30 });
 });
 
@@ -213,6 +218,6 @@ t.test('with --max-views 1 each reading goes to one of two receivers', async (t)
     await endsWith(t, receiver, 0);
     t.match(lastJson(receiver.stdout()), { ok: true, missingBlocks: 0 }, 'what the other took is not missing');
   }
-  const records = receivers.flatMap(({ stdout }) => linesOf(stdout()).slice(0, -1));
-  t.strictSame(records.map((line) => JSON.parse(line).data).sort(), [...sent].sort());
+  const records = receivers.flatMap((receiver) => printedReadings(receiver));
+  t.strictSame(records.map(({ data }) => data).sort(), [...sent].sort());
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { canonicalBytes } from '../../protocol/canonical.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import { keyIdOf } from '../../protocol/envelope.ts';
+import { keyIdOf } from '../../protocol/key-id.ts';
 import { signKeyStatement } from '../../protocol/key-statement.ts';
 import { Directory } from '../../tools/lib/directory.ts';
 import { lastJson, until } from '../fixtures/clients.ts';

@@ -8,7 +8,7 @@ import { relayIdentity } from '../../relay/identity.ts';
 import { connectPinned, peerOf } from '../../tools/lib/pinned-tls.ts';
 import { idleTimeoutFor, RelayClient } from '../../tools/lib/relay-client.ts';
 import { addProfile, lastJson, until } from '../fixtures/clients.ts';
-import { makePlant, type Plant } from '../fixtures/flow.ts';
+import { makePlant, type Plant, printedReadings } from '../fixtures/flow.ts';
 import { seedOf } from '../fixtures/site.ts';
 
 t.setTimeout(120_000);
@@ -155,7 +155,7 @@ async function deliver(
   sender.child.stdin!.end('21.5\n');
   t.equal(await sender.ended, 0, sender.stderr());
   t.equal(await receiver.ended, 0, receiver.stderr());
-  return JSON.parse(receiver.stdout().split('\n')[0]!);
+  return { ...printedReadings(receiver)[0] };
 }
 
 t.test('the clock does not matter, in 1970 or 2100', async (t) => {

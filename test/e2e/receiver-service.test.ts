@@ -53,7 +53,7 @@ t.test('a loop that is stuck gives no sign of life', async (t) => {
   const manager = await listenForNotices(t);
   const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: '400000' };
   await introduceReceiver(plant);
-  const receiver = plant.receiver(['--exec', 'sleep 1000'], { env });
+  const receiver = plant.receiver(['--exec', '[ -n "$GHOSTPIPE_STATE" ] || sleep 1000'], { env });
   const lives = (): number => manager.messages().filter((line) => line === 'WATCHDOG=1').length;
   await until('a sign of life', () => lives() > 0);
   const sender = plant.sender(['--stdin']);
@@ -224,7 +224,7 @@ t.test('two receivers do not share the marks of a device', async (t) => {
 
 t.test('SIGTERM: the block at hand is committed and acknowledged first', async (t) => {
   const plant = await makePlant(t);
-  const script = `cd '${plant.path()}'; touch begun; while [ ! -e go ]; do sleep 0.05; done; cat >> taken`;
+  const script = `[ -z "$GHOSTPIPE_STATE" ] || exit 0; cd '${plant.path()}'; touch begun; while [ ! -e go ]; do sleep 0.05; done; cat >> taken`;
   const receiver = plant.receiver(['--exec', script, '--json']);
   const sender = plant.sender(['--stdin', '--json']);
   feed(sender, ['at hand']);

@@ -15,6 +15,8 @@ export const PARTS = [
   { name: 'link', what: 'a link down for long (needs root)', program: 'test/long/link.ts' },
   { name: 'load', what: 'blocks in a row at many clients', program: 'test/long/load.ts' },
   { name: 'slots', what: 'sender, relay and receiver over many slots', program: 'test/long/slots.ts' },
+  { name: 'faults', what: 'restart, dead links, an absent receiver, suspension', program: 'test/long/faults.ts' },
+  { name: 'sector', what: 'a hundred senders and their receivers', program: 'test/long/sector.ts' },
   { name: 'stick', what: 'power cuts with the audit log on a stick (needs root)', program: 'test/long/stick.ts' },
   { name: 'uniformity', what: 'what a watcher of the wire can tell (needs root)', program: 'test/long/uniformity.ts' },
 ];

@@ -62,8 +62,11 @@ async function runProgram(suite, { node, say }) {
  */
 async function runFiles(suite, { node, say }) {
   const files = testFiles(suite);
+  const started = performance.now();
   const reader = new TapReader((result) => {
-    say(`  ${result.ok ? 'ok' : 'not ok'}: ${result.name} (${result.passed} passed, ${result.failed} failed)\n`);
+    const at = Math.round((performance.now() - started) / 1000);
+    const counts = `${result.passed} passed, ${result.failed} failed, ended at ${at} s`;
+    say(`  ${result.ok ? 'ok' : 'not ok'}: ${result.name} (${counts})\n`);
     if (!result.ok) say(indented(result.lines));
   });
   rmSync(TAP_REPORT, { force: true });
@@ -128,10 +131,13 @@ function tapOptions({ jobs = 1, measured }) {
  * @param {Suite} suite
  * @returns {string[]}
  */
-function testFiles({ folder = '' }) {
+function testFiles({ folder = '', only, without = [] }) {
   if (!existsSync(join(ROOT, folder))) return [];
-  const names = readdirSync(join(ROOT, folder)).sort();
-  return names.filter((name) => name.endsWith('.test.ts')).map((name) => `${folder}/${name}`);
+  const all = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.test.ts'));
+  const missing = [...(only ?? []), ...without].filter((name) => !all.includes(name));
+  if (missing.length > 0) throw new Error(`${folder} has no ${missing.join(', ')}, which test/runner/suites.mjs names`);
+  const names = (only ?? all).filter((name) => !without.includes(name)).sort();
+  return names.map((name) => `${folder}/${name}`);
 }
 
 /**

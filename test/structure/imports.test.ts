@@ -26,10 +26,16 @@ const RULES: readonly Rule[] = [
     packages: /^(node:crypto|node:zlib|@noble\/.+|@scure\/base|canonicalize)$/,
   },
   { of: /^relay\//, files: /^(relay|protocol)\//, packages: /./ },
-  { of: /^tools\/ghostpipe\//, files: /^(protocol\/|tools\/|relay\/main\.ts$)/, packages: /./ },
+  { of: /^tools\/ghostpipe\//, files: /^(protocol\/|tools\/|(relay|appliance)\/main\.ts$)/, packages: /./ },
   { of: /^tools\/lib\//, files: /^(protocol|tools\/lib)\//, packages: /./ },
   { of: /^tools\/[^/]+\//, files: /^(protocol|tools\/lib|tools\/<own>)\//, packages: /./ },
+  { of: /^appliance\//, files: /^(protocol|tools\/lib|appliance)\//, packages: /./ },
   { of: /^bench\//, files: /^(protocol|relay|tools|bench)\//, packages: /./ },
+  {
+    of: /^image-build\//,
+    files: /^(protocol\/|tools\/(lib\/|ghostpipe\/main\.ts$)|appliance\/|image-build\/)/,
+    packages: /./,
+  },
   { of: /^bin\//, files: /^bin\//, packages: /^node:/ },
   { of: /^test\//, files: /./, packages: /./ },
 ];
@@ -58,7 +64,9 @@ function sameTool(path: string, target: string): boolean {
 
 t.test('every import of the project follows its rule', async (t) => {
   const sources: Record<string, string> = {};
-  for (const path of globSync('{protocol,relay,tools,bench,bin,test}/**/*.{ts,mjs}', { cwd: ROOT })) {
+  for (const path of globSync('{protocol,relay,tools,appliance,bench,image-build,bin,test}/**/*.{ts,mjs}', {
+    cwd: ROOT,
+  })) {
     sources[path] = readFileSync(join(ROOT, path), 'utf8');
   }
   t.ok(Object.keys(sources).length > 30, 'the sources were found');
@@ -79,6 +87,7 @@ t.test('a forbidden import is found, however it is written', async (t) => {
     { 'relay/routes/a.ts': "import {\n  PinnedAgent,\n  type Pin,\n} from '../../tools/lib/pinned-tls.ts';" },
     { 'tools/sender/main.ts': "import { Slab } from '../../relay/store/slab.ts';" },
     { 'tools/sender/main.ts': "import { Sink } from '../receiver/sink.ts';" },
+    { 'appliance/ready.ts': "import { startRelay } from '../relay/service.ts';" },
     { 'tools/lib/a.ts': "import { main } from '../sender/main.ts';" },
     { 'tools/ghostpipe/demo.ts': "import { Slab } from '../../relay/store/slab.ts';" },
     { 'tools/ghostpipe/demo.ts': "import { makeSite } from '../../test/fixtures/site.ts';" },

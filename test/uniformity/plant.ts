@@ -21,7 +21,7 @@ import { makeSite, type Site, ZONE_LISTENERS } from '../fixtures/site.ts';
 
 export const BLOCK_BYTES = 131_072;
 /** Leaves that each head of the audit log has more than the one before: more than a head's time of records. */
-export const LOG_QUANTUM = 4096;
+const LOG_QUANTUM = 4096;
 const PORT = 3000;
 const MANAGEMENT_PORT = 3001;
 
@@ -44,6 +44,21 @@ export interface Station {
   readonly keyLog: string;
 }
 
+/** The site of the plant, always with the same keys; its roster goes into `directory`. */
+export function plantSite(directory: string, intervalMs: number): Site {
+  return makeSite({
+    directory,
+    intervalMs,
+    blockSize: BLOCK_BYTES,
+    logQuantum: LOG_QUANTUM,
+    devices: DEVICES,
+    routes: [
+      { from: 'plc', to: ['historian'] },
+      { from: 'planner', to: ['valve'] },
+    ],
+  });
+}
+
 export class UniformPlant {
   readonly site: Site;
   readonly stations: Readonly<Record<DeviceName, Station>>;
@@ -58,17 +73,7 @@ export class UniformPlant {
     this.#ending = ending;
     this.#directory = directory;
     this.intervalMs = intervalMs;
-    this.site = makeSite({
-      directory,
-      intervalMs,
-      blockSize: BLOCK_BYTES,
-      logQuantum: LOG_QUANTUM,
-      devices: DEVICES,
-      routes: [
-        { from: 'plc', to: ['historian'] },
-        { from: 'planner', to: ['valve'] },
-      ],
-    });
+    this.site = plantSite(directory, intervalMs);
     this.#config = this.path('config');
     mkdirSync(this.#config);
     for (const { name } of DEVICES) enrol(this.#config, this.site, this.site.device(name));

@@ -3,6 +3,7 @@
  * captured is judged. Nothing here says whether it is good enough; that is `verdict.ts`.
  */
 import { randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Running } from '../fixtures/clients.ts';
@@ -140,7 +141,9 @@ async function runNaive(ending: Ending, plant: UniformPlant, directory: string):
   const { wire, address } = plant.stations.plc;
   const capture = new Capture(ending, wire.middle, join(directory, 'naive.pcapng'), HEADS_ONLY);
   await capture.listens();
-  const words = [plant.path('config'), plant.urlOf('plc'), plant.pin, BLOCK_BYTES, NAIVE_INTERVAL_MS, NAIVE_PAIRS];
+  const folder = plant.path('naive');
+  mkdirSync(folder);
+  const words = [folder, plant.urlOf('plc'), plant.pin, NAIVE_INTERVAL_MS, NAIVE_PAIRS];
   const naive = plant.script('plc', 'test/uniformity/naive-sender.ts', words.map(String));
   const code = await naive.ended;
   if (code !== 0) throw new Error(`the naive sender ended with ${code}: ${naive.stderr()}`);

@@ -4,6 +4,7 @@ import t from 'tap';
 import { bindClaims } from '../../tools/evidence/policy/bind.ts';
 import { type Implemented, lint } from '../../tools/evidence/policy/lint.ts';
 import { parsePolicy, readPolicyTexts } from '../../tools/evidence/policy/policy.ts';
+import { readSchemas } from '../../tools/evidence/policy/schemas.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..');
 const TEXTS = readPolicyTexts(PROJECT);
@@ -35,8 +36,8 @@ const MUTATIONS: readonly (readonly [string, string, string | RegExp, string, st
   ['broken YAML', CLAIM, 'claims:', 'claims: [', 'yaml'],
   ['a key twice', CLAIM, 'sr: SR 1.2', 'sr: SR 1.2\nsr: SR 1.2', 'yaml'],
   ['an alias', CLAIM, 'kind: design', 'kind: &a design\n    how: *a', 'yaml'],
-  ['an unknown key', CLAIM, 'kind: design', 'sort: design', 'shape'],
-  ['an unknown kind', CLAIM, 'kind: design', 'kind: done', 'shape'],
+  ['an unknown key', CLAIM, 'kind: design', 'sort: design', 'schema'],
+  ['an unknown kind', CLAIM, 'kind: design', 'kind: done', 'schema'],
   ['a verdict typed in', CLAIM, 'kind: design', 'kind: design\n    status: met', 'typed-verdict'],
   ['a level typed in', CLAIM, 'sr: SR 1.2', 'sr: SR 1.2\nSLC: 4', 'typed-verdict'],
   ['a stub', CLAIM, /how: The identifier.*/, 'how: To be written, when there is time.', 'stub'],
@@ -60,7 +61,7 @@ const MUTATIONS: readonly (readonly [string, string, string | RegExp, string, st
   ['a design without checks', 'claims/sr-1.10.yaml', / {4}checks:\n.*\n/, '', 'incomplete'],
   ['a partial without conditions', 'claims/sr-1.11.yaml', / {4}conditions:[\s\S]*/, '', 'incomplete'],
   ['an inherited one without a party', 'claims/sr-7.5.yaml', / {4}inherited:[\s\S]*/, '', 'incomplete'],
-  ['an inherited one without an end', 'claims/sr-7.5.yaml', / {6}until:.*\n/, '', 'shape'],
+  ['an inherited one without an end', 'claims/sr-7.5.yaml', / {6}until:.*\n/, '', 'schema'],
   ['a design with a gap', 'claims/sr-5.4.yaml', 'kind: gap', 'kind: inherited', 'incomplete'],
   [
     'an absence that nothing proves',
@@ -100,7 +101,7 @@ const MUTATIONS: readonly (readonly [string, string, string | RegExp, string, st
     'relay/http/problems.ts',
     'missing-file',
   ],
-  ['a check without sabotage', 'checks/build.yaml', / {4}sabotages:\n(.*\n){2}/, '    sabotages: []\n', 'shape'],
+  ['a check without sabotage', 'checks/build.yaml', / {4}sabotages:\n(.*\n){2}/, '    sabotages: []\n', 'schema'],
   ['an unknown sabotage', 'checks/build.yaml', 'id: loose,', 'id: looser,', 'not-implemented'],
   ['a check without a claim', 'claims/sr-3.5.yaml', /.*input-strict.*\n/, '', 'unused'],
   ['a check twice', 'checks/log.yaml', 'id: log-verifies', 'id: lock-pins', 'twice'],
@@ -110,7 +111,15 @@ const MUTATIONS: readonly (readonly [string, string, string | RegExp, string, st
   ['a row that the page does not have', 'mappings/product-page.yaml', 'id: SR 5.1', 'id: SR 5.2', 'mapping'],
   ['a row with an unknown item', 'mappings/nis2.yaml', 'SR 2.8,', 'SR 2.88,', 'unknown-id'],
   ['a profile under another name', 'profiles/sl3.yaml', 'id: sl3', 'id: sl4', 'profile'],
-  ['no system', 'system/conduit.yaml', 'targets:', 'aims:', 'shape'],
+  ['no system', 'system/conduit.yaml', 'targets:', 'aims:', 'schema'],
+  ['a requirement twice', 'catalog/3-3.yaml', 'id: SR 1.2,', 'id: SR 1.1,', 'schema'],
+  ['a level that is none', 'catalog/4-2.yaml', 'level: 1', 'level: 5', 'schema'],
+  ['a control that serves nothing', 'controls/controls.yaml', 'serves: [SR 1.10, SR 3.7]', 'serves: []', 'schema'],
+  ['a layer that is none', 'checks/log.yaml', 'layer: log', 'layer: lab', 'schema'],
+  ['a day that is none', 'claims/sr-7.5.yaml', 'until: "2027-11-24"', 'until: "2027-13-24"', 'schema'],
+  ['a hash written by hand', CLAIM, /bound: "..../, 'bound: "ABCD', 'schema'],
+  ['a profile with a text for its level', 'profiles/sl2.yaml', 'level: 2', 'level: "2"', 'schema'],
+  ['a mapping with a key too many', 'mappings/nis2.yaml', '- id: "a"', '- id: "a"\n    link: nothing', 'schema'],
 ];
 
 t.test('each rule catches what it is there for, and says where', async (t) => {
@@ -126,6 +135,23 @@ t.test('each rule catches what it is there for, and says where', async (t) => {
 t.test('a finding names the line', async (t) => {
   t.same(after(CLAIM, 'kind: design', 'kind: design\n    status: met').slice(0, 1), [`typed-verdict ${CLAIM}:6`]);
   t.same(after(CLAIM, 'id: pin-refused', 'id: pin-ignored'), [`unknown-id ${CLAIM}:13`]);
+});
+
+t.test('a finding of a schema names place and line', async (t) => {
+  const path = 'policy/iec62443/claims/sr-7.5.yaml';
+  const changed = TEXTS.get(path)!
+    .replace('"2027-11-24"', '"soon"')
+    .replace('kind: inherited', 'kind: inherited\n    why: no');
+  const { faults } = parsePolicy(new Map([...TEXTS, [path, changed]]));
+  t.same(
+    faults.map(({ line, message }) => `${line} ${message}`),
+    ['6 claims[0].why: "why" is no key here', '11 claims[0].inherited.until: must match format "date"'],
+  );
+});
+
+t.test('a schema that is none is refused', async (t) => {
+  const broken = t.testdir({ 'claims.schema.json': '{"$id":"claims.schema.json","type":"nothing"}' });
+  t.throws(() => readSchemas(broken), { code: 'file-invalid' });
 });
 
 t.test('a check that the program lacks, and one that the policy lacks', async (t) => {

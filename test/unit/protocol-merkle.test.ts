@@ -123,3 +123,13 @@ t.test('a growing tree tells what is complete', async (t) => {
   t.equal(tree.size, 7);
   sameBytes(t, tree.root(), rootOf(engine, read, 7));
 });
+
+t.test('a tree goes on from what is there as if it had grown from nothing', async (t) => {
+  for (let begun = 0; begun <= 7; begun++) {
+    const tree = GrowingTree.of(engine, begun, read);
+    t.equal(tree.size, begun);
+    sameBytes(t, tree.root(), rootOf(engine, read, begun));
+    for (const leaf of leaves.slice(begun)) tree.append(leaf);
+    sameBytes(t, tree.root(), rootOf(engine, read, 7));
+  }
+});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { formatVerifierKey } from '../../protocol/note-key.ts';
+import { makeAuditorKey } from '../../tools/lib/auditor-key-file.ts';
 import { main } from '../../tools/provision/main.ts';
 
 interface Ran {
@@ -49,6 +50,8 @@ t.test('refusals: a sentence, how to mend it, and the exit code', async (t) => {
     ['device plc-A2 --role send --zone ot --views 2', 2, /--views needs --to/],
     ['revoke nobody', 1, /"nobody" is not a device of site plant-1/],
     ['rotate nobody', 1, /not-in-roster/],
+    ['export-to', 2, /give either FILE or --remove/],
+    ['export-to none.pub', 3, /none\.pub is not there/],
     ['cosigner archive', 2, /give either KEY or --remove/],
     ['cosigner archive x+y --remove', 2, /give either KEY or --remove/],
     ['cosigner archive x+y', 2, /KEY: the verifier key is not a name, a key id and a key/],
@@ -62,6 +65,16 @@ t.test('refusals: a sentence, how to mend it, and the exit code', async (t) => {
     t.equal(code, exit, line);
     t.match(err, words, line);
   }
+});
+
+t.test('exports are sealed to a key, and in clear again', async (t) => {
+  const folder = t.testdir();
+  t.equal((await run(t, 'site plant-1 --url https://127.0.0.1:1')).code, 0);
+  const file = makeAuditorKey(nativeEngine, join(folder, 'auditor.json'));
+  t.match(await run(t, `export-to ${file}`), { code: 0, out: /are sealed to .*auditor\.json\.pub/ });
+  t.match(await run(t, `export-to ${join(folder, 'auditor.json')}`), { code: 3, err: /is not the half of a key/ });
+  t.match(await run(t, 'export-to --remove'), { code: 0, out: /are in clear/ });
+  t.match(JSON.parse((await run(t, 'export-to --remove --json')).out), { ok: true, sealed: false });
 });
 
 t.test('a cosigner is named, and goes again', async (t) => {

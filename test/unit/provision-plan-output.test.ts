@@ -50,6 +50,7 @@ t.test('the text has zones, conduits, flows, load, controls, and what is refused
   t.match(text, /firmware +it -> ot +closed/);
   t.match(text, /plc-0 +-> relay -> +historian +read by 1 of 1/);
   t.match(text, /firewall +SR 5\.2, SR 5\.2 RE\(1\)/);
+  t.match(text, /receipts and keys +it -> ot +always +delivery receipts and the keys of receivers/);
   const bare = planText(planFor({ ...rosterOf(t.testdir(), 0), devices: [] }, relayOf([IT]), { interfaces: {} }));
   t.match(bare, /Zone ot \(interface not named\)\n {2}no listener\n {2}no devices/);
   t.match(bare, /none: no sender has a route/);
@@ -75,6 +76,7 @@ t.test('the picture is one self-contained file without a script', async (t) => {
   t.match(crowded, /and 14 more devices/);
   t.match(crowded, /REFUSED/);
   t.match(crowded, /firmware: it to ot.*\n.*closed/);
+  t.match(crowded, /receipts, keys: it to ot/);
   const opened = planSvg(
     planFor(
       rosterOf(t.testdir(), 1),
@@ -127,7 +129,10 @@ t.test('the command: options, files, exit codes', async (t) => {
   const json = await run(t, 'plan --dir @/site --json --board pi3');
   t.match(JSON.parse(json.out), { ok: true, siteName: 'plant-1', board: 'pi3', excesses: [], zones: [{ zone: 'ot' }] });
   const cards = '--interface ot=eth0 --interface it=eth1 --interface management=eth2';
-  t.match((await run(t, `plan --dir @/site --nftables ${cards}`)).out, /^#!\/usr\/sbin\/nft -f/);
+  const ruleset = (await run(t, `plan --dir @/site --nftables ${cards}`)).out;
+  t.match(ruleset, /^#!\/usr\/sbin\/nft -f/);
+  const asJson = await run(t, `plan --dir @/site --nftables --json ${cards}`);
+  t.same([asJson.code, JSON.parse(asJson.out)], [0, { ok: true, ruleset, excesses: [] }]);
 
   await run(t, 'device historian --role receive --zone it --dir @/site --out @/h');
   await run(t, 'device plc --role send --zone ot --to historian --dir @/site --out @/p');
@@ -141,6 +146,11 @@ t.test('the command: options, files, exit codes', async (t) => {
   const none = await run(t, `plan --dir @/site --link 1 --nftables ${cards}`);
   t.same([none.code, none.out], [1, ''], 'no firewall for a plan that is refused');
   t.match(none.err, /refused: link eth0/);
+  const noneAsJson = await run(t, `plan --dir @/site --link 1 --nftables --json ${cards}`);
+  t.match(
+    [noneAsJson.code, JSON.parse(noneAsJson.out)],
+    [1, { ok: false, ruleset: null, excesses: [{ what: 'link' }] }],
+  );
 
   const wrong: readonly [line: string, exit: number, words: RegExp][] = [
     ['--board toaster', 2, /--board must be one of pi4, pi3, arm64, vm, not "toaster"/],

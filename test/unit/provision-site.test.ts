@@ -10,12 +10,14 @@ import { openRegistration } from '../../protocol/registration.ts';
 import { REVOCATION } from '../../protocol/revocation.ts';
 import { openRoster, routeOf } from '../../protocol/roster.ts';
 import { openDocumentBytes } from '../../protocol/signed.ts';
+import { toBase64Url } from '../../protocol/text.ts';
 import { readSeedFile, relayIdentity } from '../../relay/identity.ts';
 import { type Enrolment, readEnrolment } from '../../tools/lib/device.ts';
 import { Directory } from '../../tools/lib/directory.ts';
 import { deviceFolder } from '../../tools/lib/paths.ts';
 import { readProfile } from '../../tools/lib/profile.ts';
 import { type DeviceRequest, enrolDevice } from '../../tools/provision/device.ts';
+import { writeZoneProfile } from '../../tools/provision/device-files.ts';
 import { listDevices } from '../../tools/provision/list.ts';
 import { createSite } from '../../tools/provision/new-site.ts';
 import { replaceIdentity } from '../../tools/provision/replace-device.ts';
@@ -278,3 +280,19 @@ function allText(folder: string): string {
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
     .join('\n');
 }
+
+t.test('the key that exports are sealed to is for the management zone, and goes again', (t) => {
+  const { site, out } = newSite(t);
+  const key = engine.kemKey(new Uint8Array(32)).publicKey;
+  const exportToOf = (zone: 'ot' | 'management') => {
+    writeZoneProfile(site, zone, out(zone));
+    return readProfile(out(zone).folder, 'iot').exportTo;
+  };
+  site.setExportTo(key);
+  t.equal(new SiteFolder(engine, site.path).settings.exportTo, toBase64Url(key));
+  t.equal(exportToOf('management'), toBase64Url(key));
+  t.equal(exportToOf('ot'), undefined);
+  site.setExportTo(null);
+  t.equal(exportToOf('management'), undefined);
+  t.end();
+});

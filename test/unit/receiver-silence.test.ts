@@ -37,6 +37,8 @@ t.test('what the sink did not take is told again; where senders take turns, each
   const silence = new Silence();
   for (let i = 0; i < 3; i++) slot(silence);
   const [first] = silence.slot(['plc'], 2) as [DeviceNote];
+  t.strictSame(silence.slot(['plc'], 2), [], 'not while the sink is being told');
+  silence.notTold(first);
   const [again] = silence.slot(['plc'], 2) as [DeviceNote];
   t.match([first.state, again.state], ['stale', 'stale']);
 

@@ -82,11 +82,11 @@ t.test('diagnostics belong to the file before them; what passed is left out', as
   t.same(reader.rest, ['# Subtest: c']);
 });
 
-t.test('suites are chosen by name; coverage comes with unit', async (t) => {
+t.test('suites are chosen by name; coverage comes with unit, e2e-alone with e2e', async (t) => {
   t.same(chooseSuites([]), SUITES);
   t.same(
     chooseSuites(['e2e', 'unit']).map(({ name }) => name),
-    ['unit', 'e2e', 'coverage'],
+    ['unit', 'e2e', 'e2e-alone', 'coverage'],
   );
   t.throws(() => chooseSuites(['unit', 'nothing']), { message: /"nothing" is not a suite/ });
 });

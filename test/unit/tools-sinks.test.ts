@@ -5,8 +5,18 @@ import { Writable } from 'node:stream';
 import t from 'tap';
 import { ExecSink } from '../../tools/receiver/exec-sink.ts';
 import { safeName } from '../../tools/receiver/safe-name.ts';
+import type { DeviceNote } from '../../tools/receiver/sink.ts';
 import { StdoutSink } from '../../tools/receiver/stdout-sink.ts';
 import { batch, COMMITTED } from '../fixtures/deliveries.ts';
+
+const STALE: DeviceNote = {
+  sender: 'plc-A1',
+  state: 'stale',
+  silentSlots: 3,
+  report: { sourceState: 'failed', backlogRecords: 2, backlogAgeMs: 5000 },
+};
+const STALE_LINE =
+  '{"sender":"plc-A1","state":"stale","silentSlots":3,"sourceState":"failed","backlogRecords":2,"backlogAgeMs":5000}\n';
 
 t.test('names from the other side become one plain component', async (t) => {
   const cases: readonly [string, string][] = [
@@ -60,6 +70,28 @@ t.test('a command: 0 commits, 65 refuses for good, all else is for later', async
   await run('exit 0').close();
 });
 
+t.test('a command is told of silent senders: one line and the state, one command at a time', async (t) => {
+  const folder = t.testdir();
+  const never = new AbortController();
+  const run = (command: string) => new ExecSink(`cd '${folder}' && ${command}`, never.signal);
+  const sink = run('echo begins >> log; cat >> log; echo "$GHOSTPIPE_SENDER:$GHOSTPIPE_STATE ends" >> log');
+  await Promise.all([sink.note(STALE), sink.commitRecords(batch('a'))]);
+  t.equal(
+    readFileSync(join(folder, 'log'), 'utf8'),
+    `begins\n${STALE_LINE}plc-A1:stale ends\nbegins\n${COMMITTED}plc-A1: ends\n`,
+  );
+  await run('exit 65').note(STALE);
+  const detail = 'the command, told that plc-A1 is stale, ended with 1';
+  await t.rejects(run('exit 1').note(STALE), { code: 'sink-failed', detail });
+  const slow = run('sleep 0.2; echo late >> log');
+  const told = slow.note(STALE);
+  await slow.close();
+  t.match(readFileSync(join(folder, 'log'), 'utf8'), /late\n$/, 'closed when the command has ended');
+  await told;
+  never.abort();
+  await t.rejects(run('exit 0').note(STALE), { code: 'sink-failed', detail: /not started/ });
+});
+
 t.test('standard output: as they came or as JSON, committed when written', async (t) => {
   let written = '';
   const out = new Writable({
@@ -75,6 +107,11 @@ t.test('standard output: as they came or as JSON, committed when written', async
   await sink.commitRecords(batch('a'));
   t.equal(written, COMMITTED);
   await t.rejects(sink.commitChunk(), { name: 'SinkRefusal' });
+  written = '';
+  await sink.note(STALE);
+  t.equal(written, STALE_LINE);
+  await new StdoutSink(out, false).note(STALE);
+  t.equal(written, STALE_LINE, 'nothing among readings as they came');
   await sink.close();
   const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
   await t.rejects(new StdoutSink(broken, false).commitRecords(batch('a')), { code: 'sink-failed' });

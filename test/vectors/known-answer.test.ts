@@ -5,8 +5,8 @@ import t from 'tap';
 import { canonicalText } from '../../protocol/canonical.ts';
 import { nativeEngine } from '../../protocol/engine/native.ts';
 import { portableEngine } from '../../protocol/engine/portable.ts';
-import { keyIdOf } from '../../protocol/envelope.ts';
 import { didOf, identityDigest, identityOf } from '../../protocol/identity.ts';
+import { keyIdOf } from '../../protocol/key-id.ts';
 import { toHex } from '../../protocol/text.ts';
 import { coins } from '../fixtures/protocol.ts';
 

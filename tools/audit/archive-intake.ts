@@ -2,17 +2,16 @@
  * Takes an export into an archive: copies what the layout names, checks the copy from its data and against all that the
  * archive holds, and only then adds it. Whoever made the export has no say in what is read, nor where it is written.
  */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import type { Added, ArchiveStore } from './archive-store.ts';
 import type { EpochFiles } from './epoch-files.ts';
-import { copyEpoch } from './epoch-folder.ts';
+import { copyOpened } from './epoch-folder.ts';
 import { checkExport, type EpochReport, type ExportReport } from './export-check.ts';
 import { findEpochs } from './export-folder.ts';
-import { INBOX } from './layout.ts';
+import { type Unseal, unopened } from './unseal.ts';
 
 /** What the archive got of an epoch. */
 export interface TakenEpoch extends EpochReport {
@@ -30,13 +29,22 @@ export interface Intake {
 export interface IntakeOptions {
   readonly engine: Engine;
   readonly logPin: string;
+  /** Opens what is sealed: the archive has every record in clear. */
+  readonly unseal?: Unseal;
   readonly onProgress?: (done: number, all: number) => void;
 }
 
-/** Refuses what is no export at all (`file-invalid`, `log-missing`) and a copy that does not fit (`state-failed`). */
-export function takeIn(store: ArchiveStore, folder: string, { engine, logPin, onProgress }: IntakeOptions): Intake {
+/**
+ * Refuses what is no export at all (`file-invalid`, `log-missing`), what `unseal` refuses, and a copy that does not fit
+ * (`state-failed`).
+ */
+export function takeIn(
+  store: ArchiveStore,
+  folder: string,
+  { engine, logPin, unseal = unopened, onProgress }: IntakeOptions,
+): Intake {
   store.clearIncoming();
-  for (const { at } of findEpochs(folder)) copyIn(join(folder, at), join(store.incoming, at));
+  for (const { at } of findEpochs(folder)) copyIn(join(folder, at), join(store.incoming, at), unseal);
   const against = store.isEmpty ? {} : { against: store.path };
   const report = checkExport({
     engine,
@@ -67,10 +75,9 @@ function takeEpoch(store: ArchiveStore, epoch: EpochReport): TakenEpoch {
 }
 
 /** Cosignatures stay where they are: they are for the relay, and nobody vouches for them here. */
-function copyIn(from: string, to: string): void {
+function copyIn(from: string, to: string, unseal: Unseal): void {
   try {
-    copyEpoch(from, to);
-    rmSync(join(to, INBOX), { recursive: true, force: true });
+    copyOpened(from, to, unseal);
   } catch (thrown) {
     if (thrown instanceof Problem) throw thrown;
     throw new Problem('state-failed', `${to} cannot be written (${(thrown as NodeJS.ErrnoException).code})`);

@@ -12,6 +12,7 @@ import { type CosignerKey, readCosignerKey } from './cosigner-key.ts';
 import { epochPath } from './layout.ts';
 import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
 import { Progress } from './progress.ts';
+import { unsealOption } from './unseal-option.ts';
 import { folderArgument, reportLines } from './verify.ts';
 
 /** The key of the archive. */
@@ -43,7 +44,7 @@ const SPEC: CommandSpec = {
 export function archive(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const folder = folderArgument(args);
-    const logPin = logPinOption(args);
+    const [logPin, unseal] = [logPinOption(args), unsealOption(args)];
     const keyFile = args.text('cosigner');
     const key = keyFile === undefined ? null : readCosignerKey(nativeEngine, keyFile);
     const back = args.text('return') ?? folder;
@@ -54,6 +55,7 @@ export function archive(argv: readonly string[]): Promise<number> {
       const { report, taken } = takeIn(store, folder, {
         engine: nativeEngine,
         logPin,
+        unseal,
         onProgress: (done, all) => progress.show(done, all),
       });
       const cosigned = key && report.ok ? cosignAll(store, taken, key, back) : [];
@@ -85,19 +87,19 @@ function requireWritable(folder: string): void {
   }
 }
 
-/** Signs for the epochs that were taken, in the archive and for the way back. */
+/** Signs for epochs of the archive, there and in the inbox of `back`, for the way to the relay. */
 export function cosignAll(
   store: ArchiveStore,
-  taken: readonly TakenEpoch[],
+  taken: readonly Pick<TakenEpoch, 'id'>[],
   key: CosignerKey,
-  back: string,
+  back: string | null,
 ): CosignatureFile[] {
   const seconds = Math.floor(Date.now() / 1000);
   return taken.flatMap(({ id }) => {
     const signed = cosignNewest(nativeEngine, store.epoch(id)!, key, seconds);
     if (!signed) return [];
     store.write(id, signed.file, signed.bytes);
-    writeFileAtomic(join(back, epochPath(signed.file)), signed.bytes, 0o644);
+    if (back !== null) writeFileAtomic(join(back, epochPath(signed.file)), signed.bytes, 0o644);
     return signed;
   });
 }

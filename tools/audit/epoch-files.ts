@@ -2,8 +2,10 @@
 import { MAX_EPOCH_RECORD_BYTES, MAX_LOG_RECORD_BYTES } from '../../protocol/log-record.ts';
 import { HASH_BYTES } from '../../protocol/merkle.ts';
 import { MAX_NOTE_BYTES } from '../../protocol/note.ts';
-import { TILE_WIDTH, type Tile } from '../../protocol/tile.ts';
+import { sealedLength } from '../../protocol/sealed-bundle.ts';
+import { TILE_WIDTH, type Tile, tilePath } from '../../protocol/tile.ts';
 import { type EpochFile, epochPath } from './layout.ts';
+import { type Unseal, unopened } from './unseal.ts';
 
 /** The longest bundle: leaf 0 and 255 other records, each with its length. */
 export const MAX_BUNDLE_BYTES: number = TILE_WIDTH * (2 + MAX_LOG_RECORD_BYTES) + MAX_EPOCH_RECORD_BYTES;
@@ -29,16 +31,23 @@ export class EpochFiles {
   readonly hasJournal: boolean;
   readonly #files: ReadonlyMap<string, EpochFile>;
   readonly #read: ReadFile;
+  readonly #unseal: Unseal;
   /** Widths that are there, ascending, by level and index. */
   readonly #widths = new Map<string, number[]>();
 
-  /** Of files of the layout by their paths below the epoch, which `read` gives. */
-  constructor(files: ReadonlyMap<string, EpochFile>, strange: readonly Strange[], read: ReadFile, hasJournal = false) {
+  /** Of files of the layout by their paths below the epoch, which `read` gives; `unseal` opens what is sealed. */
+  constructor(
+    files: ReadonlyMap<string, EpochFile>,
+    strange: readonly Strange[],
+    read: ReadFile,
+    { hasJournal = false, unseal = unopened }: { readonly hasJournal?: boolean; readonly unseal?: Unseal } = {},
+  ) {
     this.#files = files;
     this.strange = strange;
     this.hasJournal = hasJournal;
     this.#read = read;
-    for (const { level, index, width } of this.#all('tile').map(({ tile }) => tile)) {
+    this.#unseal = unseal;
+    for (const { level, index, width } of this.#tiles()) {
       const key = `${level}/${index}`;
       const known = this.#widths.get(key);
       if (known) known.push(width);
@@ -77,8 +86,9 @@ export class EpochFiles {
 
   /** Indices of the bundles, the last one first. */
   get bundles(): readonly number[] {
-    const tiles = this.#all('tile').map(({ tile }) => tile);
-    const indices = tiles.filter(({ level }) => level === 'entries').map(({ index }) => index);
+    const indices = this.#tiles()
+      .filter(({ level }) => level === 'entries')
+      .map(({ index }) => index);
     return [...new Set(indices)].sort((a, b) => b - a);
   }
 
@@ -89,11 +99,19 @@ export class EpochFiles {
 
   /**
    * The bytes of a file; null when it is not there. Refuses `file-invalid` for what is no regular file, or larger than
-   * such a file can be.
+   * such a file can be. A bundle that is sealed is opened; refuses `log-sealed` without its key.
    */
   read(file: EpochFile): Uint8Array | null {
     const path = epochPath(file);
-    return this.#files.has(path) ? this.#read(path, limitOf(file)) : null;
+    if (this.#files.has(path)) return this.#read(path, limitOf(file));
+    if (file.kind !== 'tile' || file.tile.level !== 'entries') return null;
+    const sealed = this.read({ kind: 'sealed', tile: file.tile });
+    return sealed && this.#unseal(tilePath(file.tile), sealed);
+  }
+
+  /** Tiles and bundles, sealed ones among them. */
+  #tiles(): Tile[] {
+    return [...this.#all('tile'), ...this.#all('sealed')].map(({ tile }) => tile);
   }
 
   #all<K extends EpochFile['kind']>(kind: K): Extract<EpochFile, { kind: K }>[] {
@@ -113,6 +131,8 @@ function limitOf(file: EpochFile): number {
       return MAX_PROOF_BYTES;
     case 'verifier-keys':
       return MAX_KEYS_BYTES;
+    case 'sealed':
+      return sealedLength(MAX_BUNDLE_BYTES);
     case 'tile':
       return file.tile.level === 'entries' ? MAX_BUNDLE_BYTES : file.tile.width * HASH_BYTES;
   }

@@ -2,30 +2,61 @@
  * Reads the folder of one epoch, which anybody may have written: only names of the layout are opened, no link is
  * followed, every file is bounded by what it can be. What is read proves nothing by itself.
  */
-import { copyFileSync, type Dirent, lstatSync, mkdirSync, opendirSync } from 'node:fs';
+import { copyFileSync, type Dirent, lstatSync, mkdirSync, opendirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
+import { tilePath } from '../../protocol/tile.ts';
 import { readPlainFile } from '../lib/files.ts';
 import { EpochFiles, type Strange } from './epoch-files.ts';
-import { type EpochFile, isEpochSubfolder, JOURNAL, MAX_NAMES, OF_THE_EXPORT, parseEpochPath } from './layout.ts';
+import {
+  type EpochFile,
+  epochPath,
+  isEpochSubfolder,
+  JOURNAL,
+  MAX_NAMES,
+  OF_THE_EXPORT,
+  parseEpochPath,
+} from './layout.ts';
+import type { Sealer, Unseal } from './unseal.ts';
 
 export class EpochFolder extends EpochFiles {
   readonly path: string;
 
-  /** Looks through the names. Refuses `file-invalid` for what is no folder, and for too many names. */
-  constructor(path: string) {
+  /** Looks through the names; `unseal` opens what is sealed. Refuses `file-invalid` for what is no folder, and for too many names. */
+  constructor(path: string, unseal?: Unseal) {
     requireFolder(path);
     const { files, strange, hasJournal } = namesBelow(path);
-    super(files, strange, (below, limit) => readPlainFile(join(path, below), limit), hasJournal);
+    const read = (below: string, limit: number) => readPlainFile(join(path, below), limit);
+    super(files, strange, read, { hasJournal, ...(unseal && { unseal }) });
     this.path = path;
   }
 }
 
-/** Copies the files of an epoch, and nothing else that is in its folder. */
-export function copyEpoch(from: string, to: string): void {
-  for (const path of new EpochFolder(from).files.keys()) {
-    mkdirSync(dirname(join(to, path)), { recursive: true });
-    copyFileSync(join(from, path), join(to, path));
+/**
+ * Copies the files of an epoch, and nothing else that is in its folder. With a sealer no record comes out in clear: bundles
+ * are sealed, and proofs with a record in them stay behind.
+ */
+export function copyEpoch(from: string, to: string, sealer: Sealer | null = null): void {
+  const folder = new EpochFolder(from);
+  for (const [path, file] of folder.files) {
+    if (sealer && file.kind === 'proof') continue;
+    const isSealed = sealer && file.kind === 'tile' && file.tile.level === 'entries';
+    const target = join(to, isSealed ? epochPath({ kind: 'sealed', tile: file.tile }) : path);
+    mkdirSync(dirname(target), { recursive: true });
+    if (isSealed) writeFileSync(target, sealer.seal(path, folder.read(file)!));
+    else copyFileSync(join(from, path), target);
+  }
+}
+
+/** Copies an epoch with its records in clear. Refuses what `unseal` refuses. */
+export function copyOpened(from: string, to: string, unseal: Unseal): void {
+  const folder = new EpochFolder(from, unseal);
+  for (const [path, file] of folder.files) {
+    if (file.kind === 'cosignature') continue;
+    const target = join(to, file.kind === 'sealed' ? tilePath(file.tile) : path);
+    mkdirSync(dirname(target), { recursive: true });
+    if (file.kind === 'sealed') writeFileSync(target, folder.read({ kind: 'tile', tile: file.tile })!);
+    else copyFileSync(join(from, path), target);
   }
 }
 

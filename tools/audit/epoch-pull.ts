@@ -13,10 +13,11 @@ import { toBase64 } from '../../protocol/text.ts';
 import { TILE_WIDTH, type Tile } from '../../protocol/tile.ts';
 import { parseTlogProof, verifyTlogProof } from '../../protocol/tlog-proof.ts';
 import { EpochFolder } from './epoch-folder.ts';
-import { readEntries } from './epoch-tiles.ts';
-import { EpochWriter } from './epoch-writer.ts';
+import { readEntries, readHashes } from './epoch-tiles.ts';
+import { EpochWriter, type SealedBundle } from './epoch-writer.ts';
 import { epochIdOf } from './layout.ts';
 import type { RelayLog } from './relay-log.ts';
+import type { Sealer } from './unseal.ts';
 
 /** An epoch whose statement was verified, up to the head that came with it. */
 export interface RelayEpoch extends VerifiedEpoch {
@@ -36,6 +37,8 @@ export interface PullOptions {
   readonly tail: Tail | null;
   /** Folder of this epoch in an earlier export. */
   readonly earlier: string | null;
+  /** Seals what is written; null for an export in clear. */
+  readonly sealer: Sealer | null;
   /** Called with the leaves so far. */
   readonly onLeaves: (leaves: number) => void;
 }
@@ -89,11 +92,11 @@ async function writeAll(
   path: string,
   heads: readonly Head[],
   held: readonly EpochFolder[],
-  { engine, log, tail, onLeaves }: PullOptions,
+  { engine, log, tail, sealer, onLeaves }: PullOptions,
 ): Promise<boolean> {
   const { origin, keys, head } = epoch;
   const size = Math.max(head.size, tail?.size ?? 0);
-  const writer = new EpochWriter(engine, path);
+  const writer = new EpochWriter(engine, path, { sealer });
   writer.write({ kind: 'statement' }, epoch.proof);
   writer.writeHeads(origin, keys, heads);
   const waiting: Tail[] = [...heads, ...(tail && size > head.size ? [tail] : [])];
@@ -101,9 +104,12 @@ async function writeAll(
     if (writer.size === head.size) writer.end(); // behind an unsigned tail the tiles of the newest head stay readable
     if (writer.size === waiting[0]?.size) requireRoot(origin, waiting.shift()!, writer.root());
   };
+  const bundleAt = (from: number): Tile => {
+    return { level: 'entries', index: from / TILE_WIDTH, width: Math.min(TILE_WIDTH, size - from) };
+  };
   const fetch = (from: number): Promise<Uint8Array[]> | undefined => {
     if (from >= size) return undefined;
-    const bundle: Tile = { level: 'entries', index: from / TILE_WIDTH, width: Math.min(TILE_WIDTH, size - from) };
+    const bundle = bundleAt(from);
     const entries = heldEntries(held, bundle);
     const asked = entries ? Promise.resolve(entries) : log.entries(origin, bundle);
     asked.catch(() => {}); // it is looked at later
@@ -111,12 +117,14 @@ async function writeAll(
   };
   let newest: Uint8Array = epoch.statement;
   for (let coming = fetch(0); coming; ) {
-    const entries = await coming.catch(unless('not-available'));
-    if (!entries) return false;
     const first = writer.size;
-    coming = fetch(first + entries.length);
-    writer.append(entries, onLeaf);
-    newest = entries[head.size - 1 - first] ?? newest;
+    const entries = await coming.catch(unless('not-available'));
+    const before = entries ? undefined : sealedBefore(held, bundleAt(first));
+    coming = fetch(first + (entries ?? before?.hashes ?? []).length);
+    if (entries) writer.append(entries, onLeaf);
+    else if (before) writer.appendSealed(before, onLeaf);
+    else return false;
+    newest = entries?.[head.size - 1 - first] ?? newest;
     onLeaves(writer.size);
   }
   writer.end();
@@ -142,6 +150,19 @@ function heldEntries(held: readonly EpochFolder[], bundle: Tile): Uint8Array[] |
   for (const folder of bundle.width === TILE_WIDTH ? held : []) {
     try {
       return readEntries(folder, bundle);
+    } catch (thrown) {
+      if (!(thrown instanceof Problem)) throw thrown;
+    }
+  }
+  return undefined;
+}
+
+/** A full bundle that an earlier export has sealed: what the relay has no more, and nobody here can read. */
+function sealedBefore(held: readonly EpochFolder[], { index, width }: Tile): SealedBundle | undefined {
+  for (const folder of width === TILE_WIDTH ? held : []) {
+    try {
+      const sealed = folder.read({ kind: 'sealed', tile: { level: 'entries', index, width } });
+      if (sealed) return { sealed, hashes: readHashes(folder, { level: 0, index, width }) };
     } catch (thrown) {
       if (!(thrown instanceof Problem)) throw thrown;
     }

@@ -6,12 +6,13 @@ import type { LogKeys } from '../../protocol/checkpoint.ts';
 import { type Engine, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../protocol/engine/engine.ts';
 import { consistencyProof, inclusionProof, leafHash } from '../../protocol/merkle.ts';
 import { formatVerifierKey } from '../../protocol/note-key.ts';
-import { encodeBundle, TILE_WIDTH } from '../../protocol/tile.ts';
+import { encodeBundle, TILE_WIDTH, tilePath } from '../../protocol/tile.ts';
 import { formatTlogProof } from '../../protocol/tlog-proof.ts';
 import { EpochFolder } from './epoch-folder.ts';
 import { folderReader } from './epoch-tiles.ts';
-import { GrowingTiles } from './growing-tiles.ts';
+import { type Beginning, GrowingTiles } from './growing-tiles.ts';
 import { type EpochFile, epochPath } from './layout.ts';
+import type { Sealer } from './unseal.ts';
 
 /** A head to be written. */
 export interface WrittenHead {
@@ -19,19 +20,37 @@ export interface WrittenHead {
   readonly checkpoint: Uint8Array;
 }
 
+/** A bundle that was sealed in an earlier run, and its tile of level 0. */
+export interface SealedBundle {
+  readonly hashes: readonly Uint8Array[];
+  readonly sealed: Uint8Array;
+}
+
+export interface EpochWriterOptions {
+  /** With one no record is written in clear. */
+  readonly sealer?: Sealer | null;
+  /** What another folder has of the epoch, full bundles only: it is not written again. */
+  readonly after?: Beginning;
+}
+
 export class EpochWriter {
   readonly #engine: Engine;
   readonly #path: string;
+  readonly #sealer: Sealer | null;
   readonly #tiles: GrowingTiles;
   readonly #made = new Set<string>();
 
   /** Makes the folder when it is missing. Files that are there are written over. */
-  constructor(engine: Engine, path: string) {
+  constructor(engine: Engine, path: string, { sealer = null, after }: EpochWriterOptions = {}) {
     this.#engine = engine;
     this.#path = path;
+    this.#sealer = sealer;
     mkdirSync(path, { recursive: true });
-    this.#tiles = new GrowingTiles(engine, (level, index, hashes) =>
-      this.write({ kind: 'tile', tile: { level, index, width: hashes.length } }, Buffer.concat(hashes)),
+    this.#tiles = new GrowingTiles(
+      engine,
+      (level, index, hashes) =>
+        this.write({ kind: 'tile', tile: { level, index, width: hashes.length } }, Buffer.concat(hashes)),
+      after,
     );
   }
 
@@ -47,11 +66,17 @@ export class EpochWriter {
   /** Adds the entries of the next bundle; only the last one has fewer than 256. `onLeaf` is called after each leaf. */
   append(entries: readonly Uint8Array[], onLeaf: () => void): void {
     const tile = { level: 'entries', index: this.size / TILE_WIDTH, width: entries.length } as const;
-    this.write({ kind: 'tile', tile }, encodeBundle(entries));
-    for (const entry of entries) {
-      this.#tiles.append(leafHash(this.#engine, entry));
-      onLeaf();
-    }
+    const bundle = encodeBundle(entries);
+    if (this.#sealer) this.write({ kind: 'sealed', tile }, this.#sealer.seal(tilePath(tile), bundle));
+    else this.write({ kind: 'tile', tile }, bundle);
+    for (const entry of entries) this.#grow(leafHash(this.#engine, entry), onLeaf);
+  }
+
+  /** Adds a full bundle that was sealed before, by the hashes of its entries. */
+  appendSealed({ hashes, sealed }: SealedBundle, onLeaf: () => void): void {
+    const tile = { level: 'entries', index: this.size / TILE_WIDTH, width: hashes.length } as const;
+    this.write({ kind: 'sealed', tile }, sealed);
+    for (const hash of hashes) this.#grow(hash, onLeaf);
   }
 
   /** Writes the tiles that did not become full. */
@@ -82,7 +107,13 @@ export class EpochWriter {
     }
     const index = size - 1;
     const hashes = inclusionProof(this.#engine, read, index, size);
-    this.write({ kind: 'proof', index }, formatTlogProof({ extra: newest, index, hashes, checkpoint }));
+    const extra = this.#sealer ? {} : { extra: newest };
+    this.write({ kind: 'proof', index }, formatTlogProof({ ...extra, index, hashes, checkpoint }));
+  }
+
+  #grow(leaf: Uint8Array, onLeaf: () => void): void {
+    this.#tiles.append(leaf);
+    onLeaf();
   }
 
   write(file: EpochFile, bytes: Uint8Array): void {

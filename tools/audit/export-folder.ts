@@ -6,10 +6,11 @@ import { readPlainFile } from '../lib/files.ts';
 import { EpochFolder, entriesOf, requireFolder } from './epoch-folder.ts';
 import type { EpochPlace, ExportSource } from './export-source.ts';
 import { EARLIER, EPOCH_ID, EPOCHS, MAX_EPOCHS } from './layout.ts';
+import type { Unseal } from './unseal.ts';
 
-/** The export in a folder. Refuses as `findEpochs`. */
-export function exportFolder(path: string): ExportSource {
-  return { places: findEpochs(path), read: (file, limit) => readPlainFile(join(path, file), limit) };
+/** The export in a folder; `unseal` opens what is sealed. Refuses as `findEpochs`. */
+export function exportFolder(path: string, unseal?: Unseal): ExportSource {
+  return { places: findEpochs(path, unseal), read: (file, limit) => readPlainFile(join(path, file), limit) };
 }
 
 /** The place of an epoch in a folder. */
@@ -18,10 +19,10 @@ export interface FolderPlace extends EpochPlace {
 }
 
 /** The epochs below `path`, by their places. Refuses `file-invalid` for what is no folder, `log-missing` for one without an epoch. */
-export function findEpochs(path: string): FolderPlace[] {
+export function findEpochs(path: string, unseal?: Unseal): FolderPlace[] {
   requireFolder(path);
   const places: FolderPlace[] = [];
-  const add = (at: string): void => void places.push({ at, open: () => new EpochFolder(join(path, at)) });
+  const add = (at: string): void => void places.push({ at, open: () => new EpochFolder(join(path, at), unseal) });
   if (isThere(join(path, 'checkpoint')) || isThere(join(path, 'epoch'))) add('');
   for (const parent of [EARLIER, EPOCHS]) {
     if (!isThere(join(path, parent))) continue;

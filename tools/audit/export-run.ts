@@ -20,6 +20,7 @@ import { EARLIER, EPOCHS, MANIFEST } from './layout.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './manifest.ts';
 import { syncFiles, writeManifest } from './manifest-writer.ts';
 import type { RelayLog } from './relay-log.ts';
+import { Sealer } from './unseal.ts';
 import { writeViewer } from './viewer-file.ts';
 
 /** Most epochs that one export follows back. */
@@ -31,6 +32,8 @@ export interface ExportRunOptions {
   readonly logPin: string;
   /** The folder; it may hold an earlier export of the same relay, which this one continues. */
   readonly to: string;
+  /** The auditor's X-Wing key that the records are sealed to; they are in clear when left out. */
+  readonly sealTo?: Uint8Array;
   /** Wall time in milliseconds, for the manifest. */
   readonly wall: () => number;
   /** Records that were pulled, and then verified, of how many. */
@@ -46,7 +49,8 @@ type Before = ReadonlyMap<string, string>;
  * Refuses `already-exists` when something else stands there, `spool-in-use` while another process exports there.
  */
 export async function runExport(options: ExportRunOptions): Promise<ExportReport> {
-  const { engine, logPin, wall, onVerified } = options;
+  const { engine, logPin, sealTo, wall, onVerified } = options;
+  const sealer = sealTo ? new Sealer(engine, sealTo) : null;
   const to = resolve(options.to);
   const [partial, fresh, old] = [`${to}.partial`, `${to}.new`, `${to}.old`];
   const unlock = lockFolder(partial);
@@ -54,13 +58,22 @@ export async function runExport(options: ExportRunOptions): Promise<ExportReport
     if (!existsSync(to) && existsSync(old)) renameSync(old, to);
     const before = exportAt(to);
     rmSync(fresh, { recursive: true, force: true });
-    const epochs = await pullAll(options, join(partial, EPOCHS), before);
+    const epochs = await pullAll(options, sealer, join(partial, EPOCHS), before);
     putTogether(epochs, join(partial, EPOCHS), fresh);
     for (const [id, folder] of before ?? []) {
-      if (!epochs.some((epoch) => epoch.id === id)) copyEpoch(folder, join(fresh, EARLIER, id));
+      if (!epochs.some((epoch) => epoch.id === id)) copyEpoch(folder, join(fresh, EARLIER, id), sealer);
     }
-    const against = before ? { against: to } : {};
-    const report = checkExport({ engine, folder: fresh, logPin, ...against, noManifest: true, onProgress: onVerified });
+    const [against, unseal] = [before ? { against: to } : {}, sealer ? { unseal: sealer.unseal } : {}];
+    const check = {
+      engine,
+      folder: fresh,
+      logPin,
+      ...against,
+      ...unseal,
+      noManifest: true,
+      onProgress: onVerified,
+    } as const;
+    const report = checkExport(check);
     if (!report.ok) return report;
     writeViewer(
       fresh,
@@ -95,7 +108,12 @@ function exportAt(to: string): Before | undefined {
 }
 
 /** Pulls every epoch that the relay keeps, the newest first. */
-async function pullAll(options: ExportRunOptions, folder: string, before: Before | undefined): Promise<RelayEpoch[]> {
+async function pullAll(
+  options: ExportRunOptions,
+  sealer: Sealer | null,
+  folder: string,
+  before: Before | undefined,
+): Promise<RelayEpoch[]> {
   const { engine, log, logPin, onPulled } = options;
   const epochs = await epochsOf(engine, log, logPin);
   const all = epochs.reduce((sum, { head }) => sum + head.size, 0);
@@ -103,7 +121,7 @@ async function pullAll(options: ExportRunOptions, folder: string, before: Before
   for (const [i, epoch] of epochs.entries()) {
     const onLeaves = (leaves: number) => onPulled(done + leaves, all);
     const earlier = before?.get(epoch.id) ?? null;
-    const pull = { engine, log, earlier, tail: tailIn(epochs[i - 1]), onLeaves };
+    const pull = { engine, log, earlier, tail: tailIn(epochs[i - 1]), sealer, onLeaves };
     const isWhole = await pullEpoch(epoch, join(folder, epoch.id), pull);
     if (!isWhole && i === 0) {
       throw new Problem('not-available', 'the relay gives this device no log records: that takes the role audit');

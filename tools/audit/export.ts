@@ -1,5 +1,7 @@
 /** `ghostpipe-audit export`: the log of a running relay as a folder that proves itself. */
 import { nativeEngine } from '../../protocol/engine/native.ts';
+import { fromBase64Url } from '../../protocol/text.ts';
+import { readAuditorPublicKey } from '../lib/auditor-key-file.ts';
 import { CLIENT_OPTIONS, type Client, openClient } from '../lib/client.ts';
 import { type Arguments, type CommandSpec, EXIT, printJson, requiredOption, runCommand } from '../lib/command.ts';
 import type { ExportReport } from './export-check.ts';
@@ -13,6 +15,11 @@ const SPEC: CommandSpec = {
   summary: 'pull the log of a running relay into a folder, verify it, and continue an export that is there',
   usage: '--to DIR --device-id NAME [OPTIONS]',
   options: {
+    'seal-to': {
+      type: 'string',
+      value: 'FILE',
+      help: 'public half of the key of "auditor-key": records are written sealed to it (default: exportTo of the profile)',
+    },
     to: {
       type: 'string',
       value: 'DIR',
@@ -30,7 +37,8 @@ const SPEC: CommandSpec = {
 export function exportLog(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const to = requiredOption(args, 'to');
-    const report = await pull(to, args);
+    const file = args.text('seal-to');
+    const report = await pull(to, args, file === undefined ? undefined : readAuditorPublicKey(file));
     if (args.flag('json')) printJson({ ...report, folder: to });
     else
       process.stdout.write(
@@ -40,17 +48,17 @@ export function exportLog(argv: readonly string[]): Promise<number> {
   });
 }
 
-async function pull(to: string, args: Arguments): Promise<ExportReport> {
+async function pull(to: string, args: Arguments, sealTo?: Uint8Array): Promise<ExportReport> {
   const client = openClient(nativeEngine, args);
   try {
-    return await pullLog(client, to);
+    return await pullLog(client, to, sealTo ?? profileKey(client));
   } finally {
     client.relay.close();
   }
 }
 
-/** Exports the log of the client's relay to `to`. */
-export async function pullLog(client: Client, to: string): Promise<ExportReport> {
+/** Exports the log of the client's relay to `to`, sealed to that key, or in clear. */
+export async function pullLog(client: Client, to: string, sealTo: Uint8Array | null): Promise<ExportReport> {
   const [pulling, verifying] = [new Progress('pulling'), new Progress('verifying')];
   try {
     await client.membership.join();
@@ -59,6 +67,7 @@ export async function pullLog(client: Client, to: string): Promise<ExportReport>
       log: new RelayLog(nativeEngine, client.relay),
       logPin: client.profile.logPin,
       to,
+      ...(sealTo && { sealTo }),
       wall: () => Date.now(),
       onPulled: (done, all) => pulling.show(done, all),
       onVerified: (done, all) => verifying.show(done, all),
@@ -67,4 +76,8 @@ export async function pullLog(client: Client, to: string): Promise<ExportReport>
     pulling.end();
     verifying.end();
   }
+}
+
+function profileKey({ profile: { exportTo } }: Client): Uint8Array | null {
+  return exportTo === undefined ? null : fromBase64Url(exportTo);
 }

@@ -4,6 +4,7 @@
  *     checkpoint                               newest head: a copy, for tools that look for it
  *     checkpoints/<size>                       heads, whole signed notes
  *     tile/<L>/<N>[.p/<W>], tile/entries/...   C2SP tlog-tiles
+ *     sealed/entries/...                       in place of tile/entries/... when the export is sealed to an auditor
  *     epoch                                    leaf 0 with its proof, C2SP tlog-proof
  *     vkeys.txt                                verifier keys, one a line
  *     proofs/<index>.tlog-proof
@@ -26,6 +27,8 @@ export const EARLIER = 'earlier';
 /** Folder of the epochs of a live stick, and of its journal. */
 export const EPOCHS = 'epochs';
 export const JOURNAL = 'journal';
+/** Folder of sealed bundles, in place of `tile`. */
+const SEALED = 'sealed';
 /** Folder of cosignatures on their way to the relay. */
 export const INBOX = 'inbox';
 
@@ -39,13 +42,15 @@ export type EpochFile =
   | { readonly kind: 'checkpoint' | 'statement' | 'verifier-keys' }
   | { readonly kind: 'head'; readonly size: number }
   | { readonly kind: 'tile'; readonly tile: Tile }
+  /** The bundle `tile`, sealed. */
+  | { readonly kind: 'sealed'; readonly tile: Tile }
   | { readonly kind: 'proof'; readonly index: number }
   | { readonly kind: 'growth'; readonly from: number; readonly to: number }
   | { readonly kind: 'cosignature'; readonly originHash: string; readonly size: number };
 
 /** Folders in the folder of an epoch, by their whole path. */
 const FOLDERS =
-  /^(checkpoints|proofs|consistency|inbox(\/[0-9a-f]{64})?|tile(\/(\d|entries)(\/x\d{3}){0,5}(\/\d{3}\.p)?)?)$/;
+  /^(checkpoints|proofs|consistency|inbox(\/[0-9a-f]{64})?|(tile|sealed)(\/(\d|entries)(\/x\d{3}){0,5}(\/\d{3}\.p)?)?)$/;
 const NUMBER = '(0|[1-9]\\d{0,15})';
 const HEAD = new RegExp(`^checkpoints/${NUMBER}$`);
 const PROOF = new RegExp(`^proofs/${NUMBER}\\.tlog-proof$`);
@@ -66,6 +71,8 @@ export function epochPath(file: EpochFile): string {
       return `checkpoints/${file.size}`;
     case 'tile':
       return tilePath(file.tile);
+    case 'sealed':
+      return tilePath(file.tile).replace(/^tile/, SEALED);
     case 'proof':
       return `proofs/${file.index}.tlog-proof`;
     case 'growth':
@@ -102,6 +109,8 @@ function parsed(path: string): EpochFile | undefined {
   if (path === 'vkeys.txt') return { kind: 'verifier-keys' };
   try {
     if (path.startsWith('tile/')) return { kind: 'tile', tile: parseTilePath(path) };
+    if (path.startsWith(`${SEALED}/entries/`))
+      return { kind: 'sealed', tile: parseTilePath(path.replace(SEALED, 'tile')) };
     const [, size] = HEAD.exec(path) ?? [];
     if (size !== undefined) return { kind: 'head', size: fromDecimal(size) };
     const [, index] = PROOF.exec(path) ?? [];

@@ -36,6 +36,8 @@ export interface CheckedLeaves {
   readonly leaves: number;
   /** Log records among them that are there and hold. */
   readonly records: number;
+  /** Log records that are there and sealed to a key that is not here; their hashes were checked. */
+  readonly sealed: number;
   readonly unarchived: readonly Unarchived[];
   /** Expectations that do not hold, or that the tree ends before. */
   readonly unproved: readonly Expectation[];
@@ -73,6 +75,7 @@ class LeafCheck {
   #file = '';
   #failed: { readonly index: number; readonly problem: Problem; more: number } | null = null;
   #records = 0;
+  #sealed = 0;
   #before = { t: 0, up: 0 };
 
   constructor(epoch: SignedEpoch, size: number, expectations: readonly Expectation[], options: LeafCheckOptions) {
@@ -99,6 +102,7 @@ class LeafCheck {
     return {
       leaves,
       records: this.#records,
+      sealed: this.#sealed,
       unarchived: this.#unarchived,
       unproved: [...this.#wrong, ...this.#expected],
     };
@@ -110,14 +114,16 @@ class LeafCheck {
     const width = Math.min(TILE_WIDTH, this.#size - index * TILE_WIDTH);
     const bundle: Tile = { level: 'entries', index, width };
     const tile: Tile = { level: 0, index, width };
-    const entries = this.#readIfHeld(bundle, () => readEntries(folder, bundle));
+    const bundleRead = this.#readIfHeld(bundle, () => unlessSealed(() => readEntries(folder, bundle)));
+    const entries = bundleRead === 'sealed' ? undefined : bundleRead;
     const hashes = this.#readIfHeld(tile, () => readHashes(folder, tile));
     const first = index * TILE_WIDTH;
     this.#file = pathIn(this.#epoch.place, { kind: 'tile', tile: heldIn(folder, bundle) ?? bundle });
     const own = entries && tileHashes(tileOfEntries(this.#options.engine, entries), width);
     const leaves = own && hashes ? this.#choose(index, own, hashes) : (own ?? hashes);
     if (!leaves) return false;
-    if (!entries) this.#miss(first, first + width);
+    if (bundleRead === 'sealed') this.#sealed += width;
+    else if (!entries) this.#miss(first, first + width);
     for (const [i, leaf] of leaves.entries()) {
       if (own && equalBytes(own[i]!, leaf)) this.#record(first + i, entries[i]!);
       else if (own)
@@ -228,6 +234,16 @@ class LeafCheck {
     const last = this.#unarchived.at(-1);
     if (last?.below === from) last.below = below;
     else this.#unarchived.push({ from, below });
+  }
+}
+
+/** What `read` gives; the word `sealed` for what takes a key that is not here. */
+function unlessSealed<T>(read: () => T): T | 'sealed' {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!(thrown instanceof Problem) || thrown.code !== 'log-sealed') throw thrown;
+    return 'sealed';
   }
 }
 

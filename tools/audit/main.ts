@@ -1,6 +1,7 @@
 /** `ghostpipe-audit`: what an auditor does with the relay's log, one subcommand a file. */
 import { runSubcommand, type Subcommands } from '../lib/subcommands.ts';
 import { archive } from './archive.ts';
+import { auditorKey } from './auditor-key.ts';
 import { cosigner } from './cosigner.ts';
 import { exportLog } from './export.ts';
 import { prove } from './prove.ts';
@@ -21,6 +22,7 @@ const SUBCOMMANDS: Subcommands = {
   archive,
   watch,
   cosigner,
+  'auditor-key': auditorKey,
   return: returnInbox,
 };
 

@@ -9,6 +9,11 @@ import { readProfile } from '../lib/profile.ts';
 export const PIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'log-key': { type: 'string', value: 'PIN', help: "pin of the relay's log key (default: that of the relay profile)" },
   relay: { type: 'string', value: 'PROFILE', help: 'relay profile of the configuration (default: iot)' },
+  'auditor-key': {
+    type: 'string',
+    value: 'FILE',
+    help: 'key that a sealed export is sealed to, as "auditor-key" made it',
+  },
   'config-dir': { type: 'string', value: 'DIR', help: 'configuration (default: ~/.config/ghostpipe)' },
 };
 

@@ -12,6 +12,7 @@ import { newestHead, openEpochs, proofFileOf, provenRecord } from './proven.ts';
 import { recordLine } from './record-text.ts';
 import { newestOf } from './show.ts';
 import type { SignedEpoch } from './signed-epoch.ts';
+import { unsealOption } from './unseal-option.ts';
 import { folderArgument } from './verify.ts';
 
 const SPEC: CommandSpec = {
@@ -32,7 +33,7 @@ export function prove(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const folder = folderArgument(args);
     const index = indexArgument(args);
-    const epoch = epochOption(args, openEpochs(engine, folder, logPinOption(args)));
+    const epoch = epochOption(args, openEpochs(engine, folder, logPinOption(args), unsealOption(args)));
     const record = provenRecord(engine, epoch, index);
     const proof = proofFileOf(epoch, record);
     // As whoever is given the file will check it.

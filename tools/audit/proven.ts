@@ -8,6 +8,7 @@ import { folderReader, readEntry } from './epoch-tiles.ts';
 import { findEpochs } from './export-folder.ts';
 import { Findings } from './findings.ts';
 import { openSignedEpoch, type SignedEpoch, type SignedHead } from './signed-epoch.ts';
+import type { Unseal } from './unseal.ts';
 
 export interface ProvenRecord {
   readonly event: LogEvent;
@@ -16,9 +17,9 @@ export interface ProvenRecord {
 }
 
 /** The epochs of an export whose statements and heads hold; refuses the first thing that does not. */
-export function openEpochs(engine: Engine, folder: string, logPin: string): SignedEpoch[] {
+export function openEpochs(engine: Engine, folder: string, logPin: string, unseal?: Unseal): SignedEpoch[] {
   const findings = new Findings();
-  const epochs = findEpochs(folder).flatMap((place) => openSignedEpoch(engine, place, logPin, findings) ?? []);
+  const epochs = findEpochs(folder, unseal).flatMap((place) => openSignedEpoch(engine, place, logPin, findings) ?? []);
   const [first] = findings.failures;
   if (first) throw new Problem(first.code, `${first.file}: ${first.detail}`);
   return epochs;

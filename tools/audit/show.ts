@@ -6,6 +6,7 @@ import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
 import { newestHead, openEpochs, provenRecord } from './proven.ts';
 import { recordLine } from './record-text.ts';
 import type { SignedEpoch } from './signed-epoch.ts';
+import { unsealOption } from './unseal-option.ts';
 import { folderArgument } from './verify.ts';
 
 const DEFAULT_LAST = 10;
@@ -29,7 +30,7 @@ const SPEC: CommandSpec = {
 export function show(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const last = integerOption(args, 'last', 0, MAX_LAST) ?? DEFAULT_LAST;
-    const epochs = openEpochs(engine, folderArgument(args), logPinOption(args));
+    const epochs = openEpochs(engine, folderArgument(args), logPinOption(args), unsealOption(args));
     const newest = newestOf(epochs);
     const { size } = newestHead(newest);
     const events = Array.from({ length: Math.min(last, size) }, (_, i) => size - Math.min(last, size) + i).map(

@@ -53,6 +53,8 @@ export interface EpochReport {
   readonly leaves: number;
   /** Log records that are there and hold. */
   readonly records: number;
+  /** Log records that are sealed to a key that is not here: in the tree, but not read. */
+  readonly sealed: number;
   /** Heads whose signatures hold and whose root the records give. */
   readonly heads: number;
   /** Leaves whose records are not in the export: `[from, below]`. */
@@ -231,6 +233,7 @@ function reportOf({ epoch, result }: Checked): EpochReport {
     root: toBase64Url(newest?.root ?? new Uint8Array(0)),
     leaves: result.leaves,
     records: result.records,
+    sealed: result.sealed,
     heads: heads.filter(({ file }) => !unproved.has(file)).length,
     unarchived: result.unarchived.map(({ from, below }) => [from, below] as const),
   };

@@ -6,6 +6,7 @@ import { checkExport, type EpochReport, type ExportCheckOptions, type ExportRepo
 import { findingLine } from './findings.ts';
 import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
 import { Progress } from './progress.ts';
+import { unsealOption } from './unseal-option.ts';
 
 /** Failures that are printed; JSON has more. */
 const SHOWN = 20;
@@ -55,11 +56,11 @@ export function checkFolder(
   args: Arguments,
   { what, ...options }: { readonly what: string } & Pick<ExportCheckOptions, 'against' | 'receipts' | 'onRecord'>,
 ): ExportReport {
-  const [folder, logPin] = [folderArgument(args), logPinOption(args)];
+  const [folder, logPin, unseal] = [folderArgument(args), logPinOption(args), unsealOption(args)];
   const progress = new Progress(what);
   const onProgress = (done: number, all: number) => progress.show(done, all);
   try {
-    return checkExport({ engine: nativeEngine, folder, logPin, onProgress, ...options });
+    return checkExport({ engine: nativeEngine, folder, logPin, unseal, onProgress, ...options });
   } finally {
     progress.end();
   }
@@ -68,6 +69,12 @@ export function checkFolder(
 /** The report in sentences. */
 export function reportLines({ ok, failures, failureCount, notices, epochs, receipts }: ExportReport): string[] {
   const more = failureCount - Math.min(SHOWN, failures.length);
+  const sealed = epochs.reduce((sum, epoch) => sum + epoch.sealed, 0);
+  const verdict = !ok
+    ? `NOT VERIFIED: ${failureCount} failures.`
+    : sealed === 0
+      ? 'VERIFIED: all that is here holds.'
+      : `VERIFIED BUT FOR ${sealed} SEALED LOG RECORDS: heads and hashes hold; --auditor-key opens the records.`;
   const open = receipts && receipts.open > 0 ? `, ${receipts.open} are not decided by this export` : '';
   return [
     ...epochs.map(epochLine),
@@ -75,16 +82,17 @@ export function reportLines({ ok, failures, failureCount, notices, epochs, recei
     ...notices.map((notice) => `note  ${notice}`),
     ...failures.slice(0, SHOWN).map(findingLine),
     ...(more > 0 ? [`and ${more} more failures (--json lists up to a thousand)`] : []),
-    ok ? 'VERIFIED: all that is here holds.' : `NOT VERIFIED: ${failureCount} failures.`,
+    verdict,
   ];
 }
 
-function epochLine({ origin, size, seconds, leaves, records, heads, unarchived }: EpochReport): string {
+function epochLine({ origin, size, seconds, leaves, records, sealed, heads, unarchived }: EpochReport): string {
   const gone = unarchived.reduce((sum, [from, below]) => sum + below - from, 0);
   const unsigned = Math.max(0, leaves - size);
   return [
     `${origin}: ${records} of ${Math.max(size, leaves)} log records hold`,
     ...(gone > 0 ? [`${gone} are not in the export`] : []),
+    ...(sealed > 0 ? [`${sealed} are sealed`] : []),
     ...(unsigned > 0 ? [`${unsigned} of them were never signed`] : []),
     `${heads} heads hold`,
     seconds > 0 ? `the newest is of ${new Date(seconds * 1000).toISOString()}` : 'none is signed',

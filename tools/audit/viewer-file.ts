@@ -14,6 +14,8 @@ import { packFiles } from './viewer/carried.ts';
 export const CARRIED_RECORDS = 20_000;
 /** Heads that it carries of each epoch; each has eight kilobytes. */
 const CARRIED_HEADS = 20;
+/** What is read from the folder only: proofs of what the tiles prove, and records that the page could not open. */
+const NOT_CARRIED: ReadonlySet<EpochFile['kind']> = new Set(['proof', 'growth', 'cosignature', 'sealed']);
 /** Where the copy stands in the page. */
 const SLOT = '<script type="application/octet-stream" id="carried">';
 
@@ -40,7 +42,7 @@ function carriedOf(folder: string, places: readonly string[]): Map<string, Uint8
     const [oldest = Infinity] = [...bundles].reverse();
     records += Math.max(0, (epoch.headSizes.at(-1) ?? 0) - oldest * TILE_WIDTH);
     for (const file of epoch.files.values()) {
-      if (file.kind === 'proof' || file.kind === 'growth' || file.kind === 'cosignature') continue;
+      if (NOT_CARRIED.has(file.kind)) continue;
       if (file.kind === 'head' && !heads.has(file.size)) continue;
       if (file.kind === 'tile' && (file.tile.level === 'entries' || file.tile.level === 0)) {
         if (!bundles.has(file.tile.index)) continue;

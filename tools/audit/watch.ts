@@ -1,23 +1,27 @@
 /** `ghostpipe-audit watch`: an archive that pulls the log of a running relay again and again, and signs for what it holds. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeEngine } from '../../protocol/engine/native.ts';
-import { asProblem } from '../../protocol/problem.ts';
+import { asProblem, type ProblemCode } from '../../protocol/problem.ts';
 import { CLIENT_OPTIONS, type Client, openClient } from '../lib/client.ts';
 import { type CommandSpec, EXIT, integerOption, printJson, requiredOption, runCommand } from '../lib/command.ts';
 import { Notices } from '../lib/notices.ts';
 import { listenForStop } from '../lib/stop.ts';
 import { COSIGNER_OPTION, cosignAll } from './archive.ts';
-import { type TakenEpoch, takeIn } from './archive-intake.ts';
+import { type Intake, isComplete, takeIn } from './archive-intake.ts';
 import { ArchiveStore } from './archive-store.ts';
 import { type CosignerKey, readCosignerKey } from './cosigner-key.ts';
+import { type Followed, followEpoch } from './epoch-follow.ts';
+import { fetchEpoch } from './epoch-pull.ts';
 import { pullLog } from './export.ts';
 import type { ExportReport } from './export-check.ts';
 import { findingLine } from './findings.ts';
+import { RelayLog } from './relay-log.ts';
 
 const NAME = 'ghostpipe-audit watch';
 const EVERY_SECONDS = 30;
-/** In the archive: the export that is continued by each pass. */
+/** In the archive: an export, while an epoch is taken in that is new here. */
 const PULLED = 'pulled';
 
 const SPEC: CommandSpec = {
@@ -37,9 +41,18 @@ const SPEC: CommandSpec = {
   ],
 };
 
+/** What the relay or the way to it may be short of for a while; all else is evidence, or a fault of this host. */
+const PASSING: ReadonlySet<ProblemCode> = new Set([
+  'relay-unreachable',
+  'relay-answer-invalid',
+  'not-available',
+  'revoked',
+]);
+
 /**
- * Runs until SIGTERM. A relay that is away is asked again in the next pass; a log that does not hold, or contradicts what
- * the archive has, ends it with exit code 1: somebody has to look.
+ * Runs until SIGTERM, which ends it at once: what a pass left half done is done again by the next. A relay that is away or
+ * refuses is asked again in the next pass; a log that does not hold, or contradicts what the archive has, ends it with exit
+ * code 1: somebody has to look.
  */
 export function watch(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
@@ -50,9 +63,8 @@ export function watch(argv: readonly string[]): Promise<number> {
     const key = file === undefined ? null : readCosignerKey(nativeEngine, file);
     const client = openClient(nativeEngine, args);
     const notices = new Notices(NAME);
-    const stop = listenForStop();
     try {
-      while (!stop.asked.aborted) {
+      for (let isAsked = false; !isAsked; ) {
         const startedMs = performance.now();
         try {
           const pass = await archiveOnce(client, into, key);
@@ -62,19 +74,31 @@ export function watch(argv: readonly string[]): Promise<number> {
           if (once) return EXIT.ok;
         } catch (thrown) {
           const problem = asProblem(thrown);
-          if (once || problem.code !== 'relay-unreachable') throw problem;
+          if (once || !(PASSING.has(problem.code) || problem.status === 503)) throw problem;
           notices.problem(problem);
         }
-        const leftMs = Math.max(0, startedMs + everyMs - performance.now());
-        await sleep(leftMs, undefined, { signal: stop.asked }).catch(() => {});
+        isAsked = await isAskedToStop(Math.max(0, startedMs + everyMs - performance.now()));
       }
       return EXIT.ok;
     } finally {
-      stop.dispose();
       client.relay.close();
     }
   });
 }
+
+/** Waits; true when a signal came. Only here one is listened to: verifying would answer it too late. */
+async function isAskedToStop(ms: number): Promise<boolean> {
+  const stop = listenForStop();
+  try {
+    await sleep(ms, undefined, { signal: stop.asked }).catch(() => {});
+    return stop.asked.aborted;
+  } finally {
+    stop.dispose();
+  }
+}
+
+/** Of a pass that would have thrown otherwise. */
+const HELD = { ok: true, failures: [], failureCount: 0 } as const;
 
 /** What one pass brought. */
 interface Pass extends Pick<ExportReport, 'ok' | 'failures' | 'failureCount'> {
@@ -83,22 +107,38 @@ interface Pass extends Pick<ExportReport, 'ok' | 'failures' | 'failureCount'> {
 }
 
 async function archiveOnce(client: Client, into: string, key: CosignerKey | null): Promise<Pass> {
-  const { logPin } = client.profile;
-  const store = new ArchiveStore(into, logPin);
+  const store = new ArchiveStore(into, client.profile.logPin);
   try {
-    const pulled = join(store.path, PULLED);
-    const exported = await pullLog(client, pulled);
-    if (!exported.ok) return passOf(exported, [], 0);
-    const { report, taken } = takeIn(store, pulled, { engine: nativeEngine, logPin });
-    const cosigned = key && report.ok ? cosignAll(store, taken, key, pulled) : [];
+    await client.membership.join();
+    const log = new RelayLog(nativeEngine, client.relay);
+    const newest = await fetchEpoch(nativeEngine, log, client.profile.logPin);
+    const known = store.epoch(newest.id);
+    const size = known?.headSizes.at(-1);
+    const intake = known && size && isComplete(known, size) ? null : await takeAll(client, store);
+    const taken = intake?.taken ?? [await followEpoch(nativeEngine, log, store, newest)];
+    const cosigned = key ? cosignAll(store, taken, key, null) : [];
     for (const { bytes } of cosigned) await client.relay.giveCosigned(bytes);
-    return passOf(report, taken, cosigned.length);
+    return passOf(intake?.report ?? HELD, taken, cosigned.length);
   } finally {
     store.close();
   }
 }
 
-function passOf(report: ExportReport, taken: readonly TakenEpoch[], cosigned: number): Pass {
+/** An epoch that the archive has not seen: all that the relay keeps, as an export that is taken in and goes again. */
+async function takeAll(client: Client, store: ArchiveStore): Promise<Intake> {
+  const pulled = join(store.path, PULLED);
+  const report = await pullLog(client, pulled, null);
+  if (!report.ok) return { report, taken: [] };
+  const intake = takeIn(store, pulled, { engine: nativeEngine, logPin: client.profile.logPin });
+  if (intake.report.ok) rmSync(pulled, { recursive: true, force: true });
+  return intake;
+}
+
+function passOf(
+  report: Pick<ExportReport, 'ok' | 'failures' | 'failureCount'>,
+  taken: readonly Followed[],
+  cosigned: number,
+): Pass {
   const { ok, failures, failureCount } = report;
   return {
     ok,

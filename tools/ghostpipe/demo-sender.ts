@@ -16,4 +16,7 @@ const talkative: Engine = {
   },
 };
 
-process.exitCode = await main(process.argv.slice(2), talkative);
+// No `await` here: the bundle has this file as a CommonJS module.
+void main(process.argv.slice(2), talkative).then((code) => {
+  process.exitCode = code;
+});

@@ -106,14 +106,17 @@ function helpText(tools: readonly Tool[]): string {
   ].join('\n');
 }
 
-if (import.meta.main) {
+/** The whole process: as `main`, with its exit code, and a sentence for what no tool caught. */
+export async function runProcess(argv: readonly string[], tools: readonly Tool[] = TOOLS): Promise<void> {
   // Before a tool is loaded: V8 keeps its space for new objects at one MiB. What an exchange leaves behind dies young,
   // and is collected as cheaply from there as from the 32 MiB that the space would grow to.
   setFlagsFromString('--semi-space-growth-factor=1');
   try {
-    process.exitCode = await main(process.argv.slice(2));
+    process.exitCode = await main(argv, tools);
   } catch (thrown) {
     process.stderr.write(`ghostpipe: ${asProblem(thrown).detail}\n`);
     process.exitCode = EXIT.failed;
   }
 }
+
+if (import.meta.main) await runProcess(process.argv.slice(2));

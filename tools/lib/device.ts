@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import { utf8 } from '../../protocol/bytes.ts';
 import { canonicalText, type Json, parseJson } from '../../protocol/canonical.ts';
 import type { Engine, KemKey, SigningKey } from '../../protocol/engine/engine.ts';
-import { keyIdOf } from '../../protocol/envelope.ts';
 import {
   API_KEY_PATTERN,
   didOf,
@@ -20,6 +19,7 @@ import {
   identityOf,
   nameCommitment,
 } from '../../protocol/identity.ts';
+import { keyIdOf } from '../../protocol/key-id.ts';
 import { signKeyStatement } from '../../protocol/key-statement.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { check, integer, list, type Of, object } from '../../protocol/shape.ts';

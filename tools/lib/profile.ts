@@ -4,21 +4,28 @@
  */
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { KEM_PUBLIC_KEY_BYTES } from '../../protocol/engine/engine.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { check, list, type Of, object, record, text } from '../../protocol/shape.ts';
-import { nameText, pinText, siteIdText } from '../../protocol/shapes.ts';
+import { bytesText, nameText, pinText, siteIdText } from '../../protocol/shapes.ts';
 import { readFileBounded, writeFileAtomic } from './files.ts';
 
-const profile = object({
-  /** Address of the relay's listener for this device's zone. */
-  url: text('an https:// address with a port', 10, 300, /^https:\/\/[A-Za-z0-9.:[\]-]+$/),
-  /** Pins of the relay's TLS key: one, or two while it is being replaced. */
-  relayPins: list(pinText, 1, 2, String),
-  /** Pin of the key that signs the relay's tree heads. */
-  logPin: pinText,
-  operatorKeyHash: pinText,
-  siteId: siteIdText,
-});
+const profile = object(
+  {
+    /** Address of the relay's listener for this device's zone. */
+    url: text('an https:// address with a port', 10, 300, /^https:\/\/[A-Za-z0-9.:[\]-]+$/),
+    /** Pins of the relay's TLS key: one, or two while it is being replaced. */
+    relayPins: list(pinText, 1, 2, String),
+    /** Pin of the key that signs the relay's tree heads. */
+    logPin: pinText,
+    operatorKeyHash: pinText,
+    siteId: siteIdText,
+  },
+  {
+    /** X-Wing key of the auditor, base64url: exports of the audit log are sealed to it. */
+    exportTo: bytesText(KEM_PUBLIC_KEY_BYTES),
+  },
+);
 export type Profile = Of<typeof profile>;
 
 const configFile = object({ profiles: record(nameText, profile, 64) });

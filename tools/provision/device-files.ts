@@ -64,9 +64,11 @@ export function refuseOtherProfile(site: SiteFolder, zone: Zone, out: DeviceOut)
   }
 }
 
+/** Auditors are in the management zone: the others need no key to seal exports to. */
 function profileOf(site: SiteFolder, zone: Zone): Profile {
-  const { urls, relayPins, logPin, operatorKeyHash, siteId } = site.settings;
-  return { url: urls[zone], relayPins, logPin, operatorKeyHash, siteId };
+  const { urls, relayPins, logPin, operatorKeyHash, siteId, exportTo } = site.settings;
+  const sealed = zone === 'management' && exportTo !== undefined ? { exportTo } : {};
+  return { url: urls[zone], relayPins, logPin, operatorKeyHash, siteId, ...sealed };
 }
 
 function profileOrNone(out: DeviceOut): Profile | undefined {

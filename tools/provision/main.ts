@@ -2,6 +2,7 @@
 import { runSubcommand, type Subcommands } from '../lib/subcommands.ts';
 import { cosigner } from './cosigner.ts';
 import { device } from './device.ts';
+import { exportTo } from './export-to.ts';
 import { list } from './list.ts';
 import { plan } from './plan.ts';
 import { profile } from './profile.ts';
@@ -21,6 +22,7 @@ const SUBCOMMANDS: Subcommands = {
   'replace-device': replaceDevice,
   'replace-relay': replaceRelay,
   cosigner,
+  'export-to': exportTo,
   profile,
   publish,
   plan,

@@ -46,7 +46,7 @@ export function plan(argv: readonly string[]): Promise<number> {
     const judged = planOf(site.roster, readRelayFile(site.path, site.settings), request);
     const svg = args.text('svg');
     if (svg !== undefined) writePicture(svg, planSvg(judged));
-    if (args.flag('nftables')) return printRuleset(judged);
+    if (args.flag('nftables')) return printRuleset(judged, args.flag('json'));
     const ok = judged.excesses.length === 0;
     if (args.flag('json')) printJson({ ok, ...judged });
     else process.stdout.write(planText(judged));
@@ -63,15 +63,16 @@ function writePicture(path: string, svg: string): void {
   }
 }
 
-/** No firewall is made for a plan that is refused. */
-function printRuleset(judged: JudgedPlan): number {
-  if (judged.excesses.length > 0) {
-    const lines = judged.excesses.map(({ fact, mend }) => `ghostpipe-provision plan: refused: ${fact}\n  ${mend}\n`);
-    process.stderr.write(lines.join(''));
-    return EXIT.failed;
-  }
-  process.stdout.write(nftablesOf(judged));
-  return EXIT.ok;
+/** No firewall is made for a plan that is refused. As JSON the ruleset is a field, null when there is none. */
+function printRuleset(judged: JudgedPlan, json: boolean): number {
+  const { excesses } = judged;
+  const ok = excesses.length === 0;
+  const ruleset = ok ? nftablesOf(judged) : null;
+  const lines = excesses.map(({ fact, mend }) => `ghostpipe-provision plan: refused: ${fact}\n  ${mend}\n`);
+  process.stderr.write(lines.join(''));
+  if (json) printJson({ ok, ruleset, excesses });
+  else process.stdout.write(ruleset ?? '');
+  return ok ? EXIT.ok : EXIT.failed;
 }
 
 function requestOf(args: Arguments): PlanRequest {

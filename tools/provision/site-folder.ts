@@ -15,32 +15,38 @@
 import { linkSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalBytes, canonicalText, parseJson } from '../../protocol/canonical.ts';
-import type { Engine, SigningKey } from '../../protocol/engine/engine.ts';
+import { type Engine, KEM_PUBLIC_KEY_BYTES, type SigningKey } from '../../protocol/engine/engine.ts';
 import { GRANT, type Grant } from '../../protocol/grant.ts';
 import { operatorKeyHash } from '../../protocol/identity.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { REVOCATION, type RevokedEntry } from '../../protocol/revocation.ts';
 import { openRoster, operatorKeys, ROSTER, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 import { check, list, type Of, object, text } from '../../protocol/shape.ts';
-import { nameText, pinText, siteIdText, version1 } from '../../protocol/shapes.ts';
+import { bytesText, nameText, pinText, siteIdText, version1 } from '../../protocol/shapes.ts';
 import { openDocumentBytes, type SignedJson, signDocument } from '../../protocol/signed.ts';
-import { fromBase64Url } from '../../protocol/text.ts';
+import { fromBase64Url, toBase64Url } from '../../protocol/text.ts';
 import { readFileBounded, readSecretFile, writeFileAtomic } from '../lib/files.ts';
 
 /** Address of a relay listener, with its port. */
 export const urlText = text('an https:// address with a port', 10, 300, /^https:\/\/[A-Za-z0-9.:[\]-]+:\d{1,5}$/);
 
-const siteFile = object({
-  v: version1,
-  name: nameText,
-  siteId: siteIdText,
-  operatorKeyHash: pinText,
-  /** Where the devices of each zone reach the relay. */
-  urls: object({ ot: urlText, it: urlText, management: urlText }),
-  /** One pin of the relay's TLS key, or two while it is being replaced. */
-  relayPins: list(pinText, 1, 2, String),
-  logPin: pinText,
-});
+const siteFile = object(
+  {
+    v: version1,
+    name: nameText,
+    siteId: siteIdText,
+    operatorKeyHash: pinText,
+    /** Where the devices of each zone reach the relay. */
+    urls: object({ ot: urlText, it: urlText, management: urlText }),
+    /** One pin of the relay's TLS key, or two while it is being replaced. */
+    relayPins: list(pinText, 1, 2, String),
+    logPin: pinText,
+  },
+  {
+    /** The auditor's X-Wing key, which exports of the audit log are sealed to. */
+    exportTo: bytesText(KEM_PUBLIC_KEY_BYTES),
+  },
+);
 export type SiteSettings = Of<typeof siteFile>;
 export type SiteUrls = SiteSettings['urls'];
 
@@ -96,6 +102,12 @@ export class SiteFolder {
   /** Says which keys the relay may show from now on; enrolled devices keep those that they were given. */
   setPins(pins: Pick<SiteSettings, 'relayPins' | 'logPin'>): void {
     this.#settings = writeSettings(this.path, { ...this.#settings, ...pins });
+  }
+
+  /** Says whose key exports are sealed to from now on, null for nobody's. */
+  setExportTo(key: Uint8Array | null): void {
+    const { exportTo, ...others } = this.#settings;
+    this.#settings = writeSettings(this.path, key ? { ...others, exportTo: toBase64Url(key) } : others);
   }
 
   /** Signs `next` as the roster after the current one. Nothing is written; refuses names that lead nowhere. */

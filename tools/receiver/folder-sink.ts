@@ -92,12 +92,12 @@ export class FolderSink implements Sink {
     return true;
   }
 
-  /** Every ten minutes looks for files that got no chunk, and removes those that got none for a week. */
   async note(note: DeviceNote): Promise<void> {
     const path = join(this.#root, safeName(note.sender), 'status.json');
     guarded(path, () => writeFileAtomic(path, `${JSON.stringify(noteJson(note))}\n`, 0o644));
   }
 
+  /** Every ten minutes looks for files that got no chunk, and removes those that got none for a week. */
   tend(): readonly string[] {
     if (this.#options.now() - this.#lookedMs < LOOK_MS) return [];
     this.#lookedMs = this.#options.now();

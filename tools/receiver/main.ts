@@ -199,7 +199,10 @@ function tellSilence(
     notices.report(`${state} ${sender}`, `${sender} ${what} for ${silentSlots} slots`);
     sink.note(note).then(
       () => silence.told(note),
-      (thrown: unknown) => notices.problem(asProblem(thrown)),
+      (thrown: unknown) => {
+        silence.notTold(note);
+        notices.problem(asProblem(thrown));
+      },
     );
   }
 }

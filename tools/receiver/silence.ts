@@ -10,7 +10,10 @@ interface Heard {
   /** Slots of this receiver since a block of the sender came. */
   slots: number;
   report: IdleReport | null;
+  /** As the sink was told last. */
   isStale: boolean;
+  /** The sink is being told otherwise. */
+  isTelling: boolean;
 }
 
 export class Silence {
@@ -19,24 +22,25 @@ export class Silence {
 
   /** A new block of `sender` came; `report` is what an idle one said. */
   heard(sender: string, report: IdleReport | null): void {
-    const before = this.#senders.get(sender);
-    this.#senders.set(sender, { slots: 0, report, isStale: before?.isStale ?? false });
+    const { isStale = false, isTelling = false } = this.#senders.get(sender) ?? {};
+    this.#senders.set(sender, { slots: 0, report, isStale, isTelling });
   }
 
   /**
    * A slot of this receiver with so many lanes ends. Gives the senders, of those that should be heard, that fell silent or
-   * are heard again; the same once more in the next slot unless `told` was called.
+   * are heard again. Each is not given again before `told` or `notTold` was called for it.
    */
   slot(senders: readonly string[], lanes: number): DeviceNote[] {
     for (const name of this.#senders.keys()) if (!senders.includes(name)) this.#senders.delete(name);
     const turns = Math.max(1, Math.ceil(senders.length / lanes)); // with fewer lanes than senders each has its turn
     return senders.flatMap((sender) => {
-      const heard = this.#senders.get(sender) ?? { slots: 0, report: null, isStale: false };
+      const heard = this.#senders.get(sender) ?? { slots: 0, report: null, isStale: false, isTelling: false };
       this.#senders.set(sender, heard);
       const wasSilent = heard.slots;
       heard.slots += 1;
       const isStale = wasSilent >= STALE_SLOTS * turns;
-      if (isStale === heard.isStale) return [];
+      if (isStale === heard.isStale || heard.isTelling) return [];
+      heard.isTelling = true;
       return [{ sender, state: isStale ? 'stale' : 'live', silentSlots: wasSilent, report: heard.report }];
     });
   }
@@ -44,7 +48,15 @@ export class Silence {
   /** The note reached the sink. */
   told({ sender, state }: DeviceNote): void {
     const heard = this.#senders.get(sender);
-    if (heard) heard.isStale = state === 'stale';
+    if (!heard) return;
+    heard.isStale = state === 'stale';
+    heard.isTelling = false;
+  }
+
+  /** The sink did not take the note: it is given again in the next slot. */
+  notTold({ sender }: DeviceNote): void {
+    const heard = this.#senders.get(sender);
+    if (heard) heard.isTelling = false;
   }
 
   /** How many senders are silent now. */

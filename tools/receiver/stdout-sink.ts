@@ -1,7 +1,7 @@
-/** Readings to standard output, one a line: as they came, or as JSON. At least once. */
+/** Readings to standard output, one a line: as they came, or as JSON with a line for each note. At least once. */
 import type { Writable } from 'node:stream';
 import { Problem } from '../../protocol/problem.ts';
-import { type RecordBatch, recordJson, type Sink, SinkRefusal } from './sink.ts';
+import { type DeviceNote, noteJson, type RecordBatch, recordJson, type Sink, SinkRefusal } from './sink.ts';
 
 export class StdoutSink implements Sink {
   readonly #out: Writable;
@@ -25,8 +25,10 @@ export class StdoutSink implements Sink {
     throw new SinkRefusal('standard output takes readings, not files; use --output DIR');
   }
 
-  /** Standard output gets readings; what it is not told stands in the notices. */
-  async note(): Promise<void> {}
+  /** Among readings as they came a note could not be told from one: it stands in the notices only. */
+  async note(note: DeviceNote): Promise<void> {
+    if (this.#json) await this.#write(Buffer.from(`${JSON.stringify(noteJson(note))}\n`));
+  }
 
   tend(): readonly string[] {
     return [];

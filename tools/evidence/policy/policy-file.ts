@@ -1,7 +1,6 @@
 /** One file of the policy: YAML, bounded and strict, that knows the line of each of its values. */
 import { type Document, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
-import { asProblem } from '../../../protocol/problem.ts';
-import { check, type Shape } from '../../../protocol/shape.ts';
+import type { SchemaCheck } from './schemas.ts';
 
 /** Something that is wrong with the policy, and where. */
 export interface Finding {
@@ -45,16 +44,15 @@ export class PolicyFile {
     return this.#faults;
   }
 
-  /** The content if it has `shape`; undefined when it has not, which is a fault from then on. */
-  read<T>(shape: Shape<T>): T | undefined {
+  /** The content if it has the form of `schema`; undefined when it has not, which is a fault from then on. */
+  read<T>(schema: SchemaCheck): T | undefined {
     if (this.#faults.some(({ rule }) => rule === 'yaml')) return undefined;
-    try {
-      return check(shape, this.#document.toJS());
-    } catch (thrown) {
-      const { detail, path } = asProblem(thrown);
-      this.#add('shape', this.#offsetOf(path), detail);
-      return undefined;
+    const content: unknown = this.#document.toJS();
+    const misfits = schema(content);
+    for (const { place, message } of misfits) {
+      this.#add('schema', this.#offsetOf(place), `${place || 'the file'}: ${message}`);
     }
+    return misfits.length === 0 ? (content as T) : undefined;
   }
 
   /** A finding at the value at `place`, as `claims[0].checks[1].id`. */

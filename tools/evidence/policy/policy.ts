@@ -4,33 +4,23 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalBytes } from '../../../protocol/canonical.ts';
 import { Problem } from '../../../protocol/problem.ts';
-import type { Shape } from '../../../protocol/shape.ts';
 import { readFileBounded } from '../../lib/files.ts';
 import { type Finding, PolicyFile } from './policy-file.ts';
-import {
-  type CheckEntry,
-  type Claim,
-  type Component,
-  type Control,
-  catalogue,
-  checkFile,
-  claimFile,
-  componentCatalogue,
-  controlFile,
-  type MappingRow,
-  mappingFile,
-  type Profile,
-  profileFile,
-  type Requirement,
-  type System,
-  systemFile,
-} from './shapes.ts';
+import { readSchemas, type SchemaCheck } from './schemas.ts';
+import type { CheckEntry, Claim, Component, Control, MappingRow, Profile, Requirement, System } from './shapes.ts';
 
 /** Where the policy stands in the project. */
 export const POLICY_FOLDER = 'policy/iec62443';
 
 /** Far above any file of the policy. */
 const LIMIT = 65_536;
+
+let schemas: ReadonlyMap<string, SchemaCheck> | undefined;
+
+interface ClaimFile {
+  readonly sr: string;
+  readonly claims: readonly Claim[];
+}
 
 /** Something that a file says, and where it stands in it. */
 export interface Located<T> {
@@ -77,19 +67,19 @@ export function parsePolicy(texts: ReadonlyMap<string, string>): Policy {
   const files = [...texts].map(([path, text]) => new PolicyFile(path, text));
   const below = (folder: string): PolicyFile[] =>
     files.filter(({ path }) => path.startsWith(`${POLICY_FOLDER}/${folder}`));
-  const claims = documents(below('claims/'), claimFile);
+  const claims = documents<ClaimFile>(below('claims/'), schemaOf('claims'));
   const policy = {
-    requirements: entries(below('catalog/3-3.yaml'), catalogue, 'items'),
-    components: entries(below('catalog/4-2.yaml'), componentCatalogue, 'items'),
-    controls: entries(below('controls/'), controlFile, 'controls'),
-    checks: entries(below('checks/'), checkFile, 'checks'),
+    requirements: entries<Requirement>(below('catalog/3-3.yaml'), 'catalog-3-3', 'items'),
+    components: entries<Component>(below('catalog/4-2.yaml'), 'catalog-4-2', 'items'),
+    controls: entries<Control>(below('controls/'), 'controls', 'controls'),
+    checks: entries<CheckEntry>(below('checks/'), 'checks', 'checks'),
     claims: claims.flatMap(({ file, value }) => located(file, 'claims', value.claims)),
     claimFiles: claims.map(({ file, value }) => ({ file, value: value.sr, place: 'sr' })),
-    profiles: documents(below('profiles/'), profileFile),
+    profiles: documents<Profile>(below('profiles/'), schemaOf('profiles')),
     mappings: new Map(
-      below('mappings/').map((file) => [nameOf(file.path), entries([file], mappingFile, 'rows')] as const),
+      below('mappings/').map((file) => [nameOf(file.path), entries<MappingRow>([file], 'mappings', 'rows')] as const),
     ),
-    system: documents(below('system/'), systemFile)[0]?.value,
+    system: documents<System>(below('system/'), schemaOf('system'))[0]?.value,
   };
   return { ...policy, faults: files.flatMap(({ faults }) => faults), hash: hashOf(texts) };
 }
@@ -107,21 +97,27 @@ function hashOf(texts: ReadonlyMap<string, string>): string {
   return hash.digest('hex');
 }
 
-/** Each whole file that has the shape. */
-function documents<T>(files: readonly PolicyFile[], shape: Shape<T>): Located<T>[] {
+/** The schema called `name`. */
+function schemaOf(name: string): SchemaCheck {
+  schemas ??= readSchemas();
+  const schema = schemas.get(name);
+  if (!schema) throw new Problem('config-missing', `${POLICY_FOLDER}/schemas has no ${name}.schema.json`);
+  return schema;
+}
+
+/** Each whole file that has the form of the schema. */
+function documents<T>(files: readonly PolicyFile[], schema: SchemaCheck): Located<T>[] {
   return files.flatMap((file) => {
-    const value = file.read(shape);
+    const value = file.read<T>(schema);
     return value === undefined ? [] : [{ file, value, place: '' }];
   });
 }
 
-/** Each entry of the list `key` of files that have the shape. */
-function entries<K extends string, T>(
-  files: readonly PolicyFile[],
-  shape: Shape<{ readonly [key in K]: readonly T[] }>,
-  key: K,
-): Located<T>[] {
-  return documents(files, shape).flatMap(({ file, value }) => located(file, key, value[key]));
+/** Each entry of the list `key` of files that have the form of the schema called `name`. */
+function entries<T>(files: readonly PolicyFile[], name: string, key: string): Located<T>[] {
+  return documents<Readonly<Record<string, readonly T[]>>>(files, schemaOf(name)).flatMap(({ file, value }) =>
+    located(file, key, value[key]!),
+  );
 }
 
 function located<T>(file: PolicyFile, key: string, values: readonly T[]): Located<T>[] {

@@ -127,7 +127,7 @@ function relayPanel(plan: JudgedPlan): Panel {
           anchor: 'middle',
         }),
         ...conduits.flatMap((conduit, index) => conduitDrawing(plan, conduit, y + 92 + index * LANE_STEP)),
-        ...receipts(y + 92 + conduits.length * LANE_STEP),
+        ...receiptsAndKeys(y + 92 + conduits.length * LANE_STEP),
         line(x + 12, y + listenersY, x + RELAY_WIDTH - 12, y + listenersY, { stroke: FAINT, width: 1 }),
         ...listenerRows(listeners, x, y + listenersY + 22),
       ];
@@ -200,13 +200,13 @@ function loads({ links, zones }: JudgedPlan, y: number): string[] {
 }
 
 /** What goes from IT to OT by default. */
-function receipts(y: number): string[] {
+function receiptsAndKeys(y: number): string[] {
   const [start, relayIn, relayOut, end] = legs('it');
   const middle = RELAY_X + RELAY_WIDTH / 2;
   return [
     line(start, y, relayIn, y, { dashed: true, head: true }),
     line(relayOut, y, end, y, { dashed: true, head: true }),
-    label(middle, y - 4, 'receipts: it to ot', RELAY_WIDTH - 30, { bold: true, anchor: 'middle' }),
+    label(middle, y - 4, 'receipts, keys: it to ot', RELAY_WIDTH - 30, { bold: true, anchor: 'middle' }),
     label(middle, y + 13, 'signed, in answers of fixed size', RELAY_WIDTH - 30, { size: 12, anchor: 'middle' }),
   ];
 }

@@ -55,7 +55,12 @@ function conduitRows({ conduits }: JudgedPlan): string[][] {
       isOpen ? 'open' : 'closed',
       `${carries} (${because})`,
     ]),
-    ['receipts', 'it -> ot', 'always', 'signed delivery receipts, in the answer of fixed size to the next submit'],
+    [
+      'receipts and keys',
+      'it -> ot',
+      'always',
+      'delivery receipts and the keys of receivers, signed, in answers of fixed size',
+    ],
   ];
 }
 

@@ -1,0 +1,80 @@
+/**
+ * Every name and path on the appliance that more than one part must agree on: the card's partition, the user accounts,
+ * the units, and what stands where in memory while it runs. Nothing below `/run` outlives a power cut.
+ */
+
+/** The FAT partition that `ghostpipe-provision image` fills. It is mounted read-only, read once, and unmounted. */
+export const CARD = {
+  /** Volume label of the partition. */
+  label: 'GHOSTPIPE',
+  mountPoint: '/run/ghostpipe-card',
+} as const;
+
+/** Accounts; none has a shell or a home folder. */
+export const USERS = {
+  /** Runs the relay. */
+  relay: 'ghostpipe',
+  /** Runs the readiness test: may read the secrets of the device `self`, and nothing of the relay. */
+  ready: 'ghostpipe-ready',
+} as const;
+
+export const UNITS = {
+  card: 'run-ghostpipe\\x2dcard.mount',
+  store: 'run-ghostpipe\\x2dstore.mount',
+  config: 'ghostpipe-config.service',
+  firewall: 'ghostpipe-firewall.service',
+  relay: 'ghostpipe-relay.service',
+  ready: 'ghostpipe-ready.service',
+  safe: 'ghostpipe-safe.service',
+  scrub: 'ghostpipe-scrub.service',
+} as const;
+
+/** What `config` renders, below `run`; `/run` on the device. */
+export const RUN = {
+  /** Mode 755, owner root; made by `config`. */
+  folder: 'ghostpipe',
+  /** `relay.yaml`, `roster.json`, `identity-seed`, `self.json`, `statement.json`; readable by the relay only. */
+  relay: 'ghostpipe/relay',
+  /** Secrets of the device `self`, made anew at each boot; readable by the readiness test only. */
+  self: 'ghostpipe/self',
+  /** Rules for `nft -f`; in the safe state they let nothing pass but the status page, where a verified config has one. */
+  firewall: 'ghostpipe/nftables.conf',
+  /** JSON: what the boot found (appliance/outcome.ts). Written last, so it stands only beside complete files. */
+  outcome: 'ghostpipe/outcome.json',
+  /** Exists when the relay may start: ConditionPathExists of the units of the relay and of readiness. */
+  configured: 'ghostpipe/configured',
+  /** Exists when it may not: ConditionPathExists of the unit of the safe state. */
+  safe: 'ghostpipe/safe',
+  /** The notice that people see on the console before they use the machine. */
+  notice: 'ghostpipe/notice',
+  networkd: 'systemd/network',
+  timesyncd: 'systemd/timesyncd.conf.d/ghostpipe.conf',
+} as const;
+
+/** What the device has anyway. */
+export const DEVICE = {
+  run: '/run',
+  /** tmpfs (noswap, nosuid, nodev, noexec; mode 700, owner `ghostpipe`) for blocks and the journal of the audit log. */
+  store: '/run/ghostpipe-store',
+  /** JSON in the root, written by the image's build: version, board, build time. */
+  image: '/usr/lib/ghostpipe/image.json',
+  /** Holds `ghostpipe.roothash=HEX`, the verity root hash. */
+  kernelCommandLine: '/proc/cmdline',
+  /** systemd-timesyncd makes this file when it has set the clock. */
+  synchronized: '/run/systemd/timesync/synchronized',
+  /** The root with its verity check: a read error here is a damaged card. */
+  root: '/dev/mapper/root',
+  networkInterfaces: '/sys/class/net',
+  leds: '/sys/class/leds',
+  console: '/dev/console',
+} as const;
+
+/** Word on the kernel command line with the verity root hash in hexadecimal. */
+export const ROOT_HASH_WORD = 'ghostpipe.roothash';
+
+/** What the console says; whoever watches a boot may wait for these lines. */
+export const CONSOLE = {
+  ready: 'ghostpipe: ready',
+  safe: 'ghostpipe: safe state: ',
+  notReady: 'ghostpipe: not ready: ',
+} as const;
