@@ -122,9 +122,18 @@ function within({ fromMs, toMs }: Span, atMs: number): boolean {
   return atMs >= fromMs && atMs < toMs;
 }
 
-/** Leaves that each head of the log has more than the one before: their variance. Null below three of them. */
-export function treeGrowthVariance(sizes: readonly number[]): number | null {
-  const growth = sizes.slice(1).map((size, at) => size - sizes[at]!);
+/** A head of the audit log as anybody may read it: the name of its epoch, and how many leaves it has. */
+export interface Head {
+  readonly origin: string;
+  readonly size: number;
+}
+
+/** Leaves that each head of the log has more than the one before: their variance. Null when there are fewer than three. */
+export function treeGrowthVariance(heads: readonly Head[]): number | null {
+  const growth = [...Map.groupBy(heads, ({ origin }) => origin).values()].flatMap((epoch) => {
+    const sizes = epoch.map(({ size }) => size).sort((a, b) => a - b);
+    return sizes.slice(1).map((size, at) => size - sizes[at]!);
+  });
   return growth.length < 3 ? null : variance(growth);
 }
 

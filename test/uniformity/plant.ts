@@ -18,6 +18,7 @@ import { addProfile, enrol, lastJson, type Running, startScript, startTool } fro
 import { type Host, Networks, type Wire } from '../fixtures/network-namespaces.ts';
 import { type Ending, type Place, spawnRelay, writeRelayConfig } from '../fixtures/relay-process.ts';
 import { makeSite, type Site, ZONE_LISTENERS } from '../fixtures/site.ts';
+import type { Head } from './invariants.ts';
 
 export const BLOCK_BYTES = 131_072;
 /** Leaves that each head of the audit log has more than the one before: more than a head's time of records. */
@@ -135,16 +136,16 @@ export class UniformPlant {
     return epochMs + slotPhaseMs(this.intervalMs);
   }
 
-  /** Sizes of the newest heads of the audit log as anybody may read them, the oldest first. */
-  async heads(): Promise<number[]> {
+  /** The newest heads of the audit log, as anybody may read them. */
+  async heads(): Promise<Head[]> {
     const request = JSON.stringify([{ path: '/v2/ct/sth/history' }]);
     const words = ['127.0.0.1', String(MANAGEMENT_PORT), this.pin, request];
     const { through } = this.#relayHost;
     const { ended, stdout, stderr } = startScript(this.#ending, 'test/fixtures/ask-script.ts', words, { through });
     if ((await ended) !== 0) throw new Error(`the relay shows no heads: ${stderr()}`);
     const [answer] = lastJson(stdout()) as unknown as { readonly body: string }[];
-    const { heads } = JSON.parse(answer!.body) as { readonly heads: readonly { readonly size: number }[] };
-    return heads.map(({ size }) => size).reverse();
+    const { heads } = JSON.parse(answer!.body) as { readonly heads: readonly Head[] };
+    return heads.map(({ origin, size }) => ({ origin, size }));
   }
 
   #tool(tool: 'sender' | 'receiver', name: DeviceName, words: readonly string[]): Running {

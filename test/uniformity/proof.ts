@@ -10,7 +10,7 @@ import type { Running } from '../fixtures/clients.ts';
 import type { Ending } from '../fixtures/relay-process.ts';
 import { analyse, type CaptureFinding, type CaptureInput, draw } from './analysis.ts';
 import { Capture, HEADS_ONLY, readRecords, writePackets } from './capture.ts';
-import { type Invariants, invariantsOf, laneExchanges, treeGrowthVariance } from './invariants.ts';
+import { type Head, type Invariants, invariantsOf, laneExchanges, treeGrowthVariance } from './invariants.ts';
 import { BLOCK_BYTES, type DeviceName, UniformPlant } from './plant.ts';
 import { KINDS, SCENE_SLOTS, type Scene, Theatre, WATCHED_SLOTS } from './scenes.ts';
 
@@ -45,7 +45,7 @@ export interface Proof {
   readonly control: CaptureFinding;
   readonly invariants: Readonly<Record<WatchedName, Invariants>>;
   readonly treeGrowthVariance: number | null;
-  readonly heads: readonly number[];
+  readonly heads: readonly Head[];
 }
 
 /** Rounds that have at least so many watched slots in each capture, also in one that leaves a kind out. */
@@ -169,9 +169,9 @@ async function end({ child, ended }: Running): Promise<void> {
   await ended;
 }
 
-/** Sizes of both lists, growing: a log never shrinks. */
-function union(before: readonly number[], now: readonly number[]): number[] {
-  return [...new Set([...before, ...now])].sort((a, b) => a - b);
+function union(before: readonly Head[], now: readonly Head[]): Head[] {
+  const key = ({ origin, size }: Head) => `${size} ${origin}`;
+  return [...new Map([...before, ...now].map((head) => [key(head), head])).values()];
 }
 
 function shuffled<T>(values: readonly T[]): T[] {

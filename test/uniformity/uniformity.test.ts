@@ -19,7 +19,7 @@ t.test('nobody on the wire tells an eventful slot from a quiet one', { skip: why
   t.ok(verdict.controlAuc > 0.9, `the naive sender is found: AUC ${verdict.controlAuc}`);
   t.same(verdict.faults, []);
   t.equal(verdict.verdict, 'ok');
-  t.equal(verdict.treeGrowthVariance, 0, `heads of ${proof.heads.join(', ')} leaves`);
+  t.equal(verdict.treeGrowthVariance, 0, `${proof.heads.length} heads`);
   t.ok(verdict.slots >= STANDARD_SLOTS, `${verdict.slots} slots`);
   for (const [name, { slots, values }] of Object.entries(proof.invariants)) {
     t.ok(slots >= (KINDS.length - 1) * WHOLE_SLOTS, `${name}: ${slots} whole slots`);
