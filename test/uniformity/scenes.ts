@@ -61,14 +61,14 @@ export class Theatre {
     for (const isEvent of [first, !first]) {
       if (kind === 'outage') await this.#outage(isEvent);
       const fromMs = Date.now();
-      await this.#play(isEvent ? kind : 'outage');
+      await this.#play(isEvent ? kind : 'nothing');
       const at = (slots: number) => fromMs + slots * this.#plant.intervalMs;
       this.scenes.push({ pair, kind, isEvent, fromMs: at(GUARD_SLOTS), toMs: at(SCENE_SLOTS) });
     }
   }
 
-  /** What happens in the time of one scene; nothing more after an outage. */
-  async #play(kind: Kind): Promise<void> {
+  /** What happens in the time of one scene. After an outage nothing new does: what waits is caught up with. */
+  async #play(kind: Kind | 'nothing'): Promise<void> {
     const { intervalMs } = this.#plant;
     const endMs = performance.now() + SCENE_SLOTS * intervalMs;
     const isOver = () => performance.now() >= endMs - intervalMs / 2;
