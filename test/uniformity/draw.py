@@ -19,7 +19,7 @@ from wire import slots_of
 
 EVENT, QUIET, GREY = "#c2410c", "#1d4ed8", "#52525b"
 MOST_SLOTS = 400
-# What is later is off the picture: it is the same for all, so that heights can be compared.
+# The same for all, so that heights can be compared. What comes later, or not in its slot, is drawn at the upper edge.
 RANGE_MS = (-10, 110)
 TITLES = {
     "naive": "Without: blocks of one size, built at the tick",
@@ -30,11 +30,11 @@ TITLES = {
 
 
 def first_bytes(capture):
-    """Of each slot, at most so many: whether something happened, and when the device's first byte came (ms), or NaN."""
+    """Of each slot, at most so many: whether something happened, and when the device's first byte came (ms)."""
     rows = []
     for scene, (times, is_up, sizes) in slots_of(capture):
         sent = times[is_up & (sizes > 0)]
-        rows.append((scene["isEvent"], sent[0] if len(sent) else np.nan))
+        rows.append((scene["isEvent"], np.clip(sent[0], *RANGE_MS) if len(sent) else RANGE_MS[1]))
     return rows[:MOST_SLOTS]
 
 
@@ -44,8 +44,8 @@ def draw(axes, capture):
     for is_event, colour, label in ((False, QUIET, "quiet"), (True, EVENT, "something happens")):
         places = [at for at, row in enumerate(rows) if row[0] == is_event]
         first = np.array([rows[at][1] for at in places])
-        moments.scatter(places, first, s=8, c=colour, alpha=0.75, linewidths=0, label=label)
-        often.hist(first[np.isfinite(first)], np.linspace(*RANGE_MS, 40), color=colour, alpha=0.55, orientation="horizontal")
+        moments.scatter(places, first, s=8, c=colour, alpha=0.75, linewidths=0, label=label, clip_on=False)
+        often.hist(first, np.linspace(*RANGE_MS, 40), color=colour, alpha=0.55, orientation="horizontal")
     for each in axes:
         each.set_ylim(*RANGE_MS)
         each.spines[["top", "right"]].set_visible(False)
@@ -64,7 +64,7 @@ figure, rows = plt.subplots(
 )
 for axes, capture in zip(rows, captures):
     draw(axes, capture)
-rows[0][0].legend(loc="upper right", fontsize=8, framealpha=0.9, ncols=2)
+rows[1][0].legend(loc="upper right", fontsize=8, framealpha=0.9, ncols=2)
 rows[-1][0].set_xlabel("slot", fontsize=8)
 rows[-1][1].set_xlabel("how often", fontsize=8)
 figure.suptitle("What a watcher of the wire sees of each slot", fontsize=13, x=0.01, ha="left")

@@ -11,9 +11,10 @@ EARLY = 0.05
 
 def slots_of(capture):
     """Of each slot that opens in a scene: the scene, and times (ms after it opens), whether from the device, TCP bytes."""
-    packets = np.loadtxt(capture["packets"], dtype=str, delimiter="\t", ndmin=2)
-    times, is_up = packets[:, 0].astype(float) * 1000, packets[:, 1] == capture["device"]
-    sizes, interval = packets[:, 2].astype(int), capture["intervalMs"]
+    from_device = {1: lambda source: source == capture["device"]}
+    packets = np.loadtxt(capture["packets"], delimiter="\t", ndmin=2, converters=from_device, encoding="utf-8")
+    times, is_up, sizes = packets[:, 0] * 1000, packets[:, 1] == 1, packets[:, 2].astype(int)
+    interval = capture["intervalMs"]
     for scene in capture["scenes"]:
         first, end = (int(np.ceil((scene[edge] - capture["gridMs"]) / interval)) for edge in ("fromMs", "toMs"))
         for number in range(first, end):
