@@ -49,7 +49,7 @@ export function missingPackages(packages, suites, has) {
 }
 
 /** @returns {Record<string, Package>} */
-function readPackages() {
+export function readPackages() {
   return JSON.parse(readFileSync(join(ROOT, 'test', 'debian-packages.json'), 'utf8'));
 }
 
@@ -57,7 +57,7 @@ function readPackages() {
  * @param {string} binary
  * @returns {boolean}
  */
-function onPath(binary) {
+export function onPath(binary) {
   if (isAbsolute(binary)) return existsSync(binary);
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {

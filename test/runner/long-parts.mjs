@@ -18,6 +18,7 @@ export const PARTS = [
   { name: 'faults', what: 'restart, dead links, an absent receiver, suspension', program: 'test/long/faults.ts' },
   { name: 'sector', what: 'a hundred senders and their receivers', program: 'test/long/sector.ts' },
   { name: 'stick', what: 'power cuts with the audit log on a stick (needs root)', program: 'test/long/stick.ts' },
+  { name: 'uniformity', what: 'what a watcher of the wire can tell (needs root)', program: 'test/long/uniformity.ts' },
 ];
 
 /**

@@ -55,6 +55,7 @@ export const SUITES = [
     measured: true,
   },
   { name: 'e2e-alone', what: 'those that need a quiet machine', folder: 'test/e2e', only: ALONE, measured: true },
+  { name: 'uniformity', what: 'what a watcher of the wire can tell', folder: 'test/uniformity' },
   { name: 'fuzz', what: 'parsers, and a relay, fed with bytes that nobody honest sends', folder: 'test/fuzz' },
   { name: 'image', what: 'the image of the appliance, booted in QEMU', folder: 'test/image' },
   { name: 'readme', what: 'every command of README.md and docs/', folder: 'test/readme' },

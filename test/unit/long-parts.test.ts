@@ -6,6 +6,8 @@ import { PARTS, runAll, tableOf } from '../runner/long-parts.mjs';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
+t.setTimeout(120_000); // a process for each part
+
 function long(...words: string[]) {
   return spawnSync(process.execPath, [join(ROOT, 'test/long.mjs'), ...words], { encoding: 'utf8' });
 }
