@@ -36,8 +36,7 @@ export function lockFile(name: LockName): string {
 /** The packages of the lock `name`. Refuses `config-missing` and what `parseLock` refuses. */
 export function readLock(name: LockName): LockedPackage[] {
   const file = lockFile(name);
-  let bytes: Uint8Array | null = null;
-  bytes = readFileBounded(file, MAX_BYTES);
+  const bytes = readFileBounded(file, MAX_BYTES);
   if (bytes === null) throw new Problem('config-missing', `there is no lock ${file}; ${LOCK_COMMAND} writes it`);
   return parseLock(Buffer.from(bytes).toString('utf8'), file);
 }
