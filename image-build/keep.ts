@@ -66,7 +66,7 @@ export const DATA = [
 ];
 
 /** Accounts of packages; read while the image is built, and not in it. */
-export const ACCOUNTS = ['basic', 'debian-udev', 'systemd-journal', 'systemd-network', 'systemd-timesync'].map(
+export const ACCOUNTS = ['systemd-journal', 'systemd-network', 'systemd-timesync'].map(
   (name) => `usr/lib/sysusers.d/${name}.conf`,
 );
 

@@ -109,14 +109,16 @@ t.test('places and accounts are those of the layout', async (t) => {
   t.same(valuesOf(unit(OWN_UNITS.ready), 'User'), [USERS.ready]);
   const accounts = files.get('usr/lib/sysusers.d/ghostpipe.conf') ?? '';
   const ids = new Map([...accounts.matchAll(/^g (\S+) (\d+)$/gm)].map(([, name, id]) => [name!, id!]));
-  t.same([...ids.keys()].sort(), Object.values(USERS).toSorted());
+  for (const name of Object.values(USERS)) t.ok(ids.has(name), name);
+  const shells = [...accounts.matchAll(/^u.* (\S+)$/gm)].map(([, shell]) => shell);
+  t.same([...new Set(shells)], ['/usr/sbin/nologin']);
   t.match(valuesOf(unit(OWN_UNITS.store), 'Options')[0], `uid=${ids.get(USERS.relay)},gid=${ids.get(USERS.relay)}`);
   const run = (path: string): string => `${DEVICE.run}/${path}`;
   t.same(valuesOf(unit(OWN_UNITS.firewall), 'ConditionPathExists'), [run(PLACES.firewall)]);
   t.same(valuesOf(unit(OWN_UNITS.relay), 'ConditionPathExists'), [run(PLACES.relayConfig)]);
   t.same(valuesOf(unit(OWN_UNITS.ready), 'ConditionPathExists'), [run(PLACES.configured)]);
   t.same(valuesOf(unit(OWN_UNITS.safe), 'ConditionPathExists'), [run(PLACES.safe)]);
-  t.match(valuesOf(unit(OWN_UNITS.relay), 'ExecStart')[0], `--config ${run(PLACES.relay)}/relay.yaml`);
+  t.match(valuesOf(unit(OWN_UNITS.relay), 'ExecStart')[0], `--config ${run(PLACES.relayConfig)}`);
 });
 
 t.test('before the zone plan is known nothing passes', async (t) => {
