@@ -160,6 +160,8 @@ t.test('a bundle that cannot be made leaves the old one as it was', async (t) =>
     () => toldFromBundle('relay/log/signer-thread.ts', 'moved'),
     /signer-thread\.ts does not hold .*mend STARTED/,
   );
+  const beside = "new Worker(new URL('./other.ts', import.meta.url))";
+  t.throws(() => toldFromBundle('relay/a.ts', beside), /relay\/a\.ts names a program by .*add it to STARTED/);
 });
 
 t.test('the root of the appliance gets the Node of its processor, the programs and the licences', async (t) => {
