@@ -1,6 +1,6 @@
 /** What lynis finds in the unpacked root of an image, and what of it policy/image/lynis.yaml does not explain. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { check, list, type Of, object, text } from '../../../protocol/shape.ts';
@@ -33,8 +33,11 @@ export function lynisFindings(
   const [report, log] = [join(work, 'lynis.dat'), join(work, 'lynis.log')];
   const words = ['audit', 'system', '--forensics', '--rootdir', `${root}/`, '--quick', '--quiet', '--no-colors'];
   const places = ['--no-plugins', '--report-file', report, '--logfile', log, '--tests', tests.join(' ')];
-  const { error, stderr } = spawnSync('lynis', [...words, ...places], { timeout: LIMIT_MS, encoding: 'utf8' });
-  if (error) throw new Error(`lynis did not run: ${error.message} ${stderr}`);
+  rmSync(report, { force: true });
+  const { error, stdout } = spawnSync('lynis', [...words, ...places], { timeout: LIMIT_MS, encoding: 'utf8' });
+  if (error || !existsSync(report)) {
+    throw new Error(`lynis gave no report; it needs root, and apt-get install -y lynis: ${error?.message ?? stdout}`);
+  }
   const lines = readFileSync(report, 'utf8').split('\n');
   const found = lines.map((line) => /^(?:warning|suggestion)\[\]=([A-Z]{3,4}-\d{4})\|([^|]*)/.exec(line));
   const ran = readFileSync(log, 'utf8').match(/Performing test ID [A-Z]{3,4}-\d{4}/g)?.length ?? 0;
