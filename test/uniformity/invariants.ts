@@ -69,7 +69,7 @@ export interface Grid {
 }
 
 export interface Invariants {
-  /** Slots with an exchange. */
+  /** Slots with an exchange, but for those in which a connection begins or ends. */
   readonly slots: number;
   /** Variance of each figure over slots, by its name. */
   readonly variances: Readonly<Record<string, number>>;
@@ -84,7 +84,11 @@ export interface Invariants {
 export function invariantsOf(exchanges: readonly Exchange[], grid: Grid, except: readonly Span[] = []): Invariants {
   const counted = exchanges.filter(({ beganMs }) => !except.some((span) => within(span, beganMs)));
   const numbers = slotNumbers(counted, grid);
-  const slots = [...Map.groupBy(counted, (exchange) => numbers.get(exchange)!).values()];
+  const bySlot = Map.groupBy(counted, (exchange) => numbers.get(exchange)!);
+  for (const own of Map.groupBy(counted, ({ connection }) => connection).values()) {
+    for (const edge of [own[0]!, own.at(-1)!]) bySlot.delete(numbers.get(edge)!); // other lanes may begin or end beside it
+  }
+  const slots = [...bySlot.values()];
   const series: Record<string, readonly number[]> = {
     exchanges: slots.map(({ length }) => length),
     connections: slots.map((own) => new Set(own.map(({ connection }) => connection)).size),

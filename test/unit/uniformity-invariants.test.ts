@@ -72,7 +72,7 @@ function varying(leak?: (slot: number) => Leak): string[] {
 t.test('equal slots vary in nothing, and are counted as they are', async (t) => {
   const { slots, values } = measured();
   t.same(varying(), []);
-  t.equal(slots, SLOTS - 1, 'the exchange under way at the end is left out');
+  t.equal(slots, SLOTS - 3, 'the exchange under way at the end is left out, and the slots at both edges');
   t.same(values, {
     exchanges: 1,
     connections: 1,
@@ -116,6 +116,13 @@ t.test('a machine that was slow is no leak', async (t) => {
   const fromMs = GRID.openMs + 7 * GRID.intervalMs;
   const { variances } = measured(broken, [{ fromMs, toMs: fromMs + GRID.intervalMs }]);
   t.equal(variances.requestBytes, 0, 'a slot in which the wire was cut is left out');
+});
+
+t.test('lanes that begin and end in different slots vary in nothing', async (t) => {
+  const lanes = [...wire(), ...wire(() => ({ connection: 2 })).slice(5, -3)];
+  const { variances, values } = invariantsOf(laneExchanges(lanes, DEVICE, BLOCK), GRID);
+  t.equal(variances.exchanges, 0);
+  t.equal(values.exchanges, 2);
 });
 
 t.test('the growth of the log', async (t) => {
