@@ -1,6 +1,7 @@
 /** The shared state of a relay that serves a site. Made once by service.ts; routes read it and change it by methods. */
 import type { RelayConfig } from '../protocol/config.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
+import type { Appliance } from './appliance.ts';
 import type { Audit } from './log/audit.ts';
 import type { Receipts } from './members/receipts.ts';
 import type { Registry } from './members/registry.ts';
@@ -32,6 +33,8 @@ export interface Conduit {
   readonly activity: Activity;
   readonly attendance: Attendance;
   readonly audit: Audit;
+  /** Null on a host that is no appliance. */
+  readonly appliance: Appliance | null;
   /**
    * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
    * takes exactly the work of answering with a block; on the wire TLS makes each look new.

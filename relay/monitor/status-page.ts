@@ -16,6 +16,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 60rem; font: 1rem/1.5 system-ui
 h1 { margin: 0; font-size: 1.4rem } h2 { margin: 1.8rem 0 .4rem; font-size: 1.1rem }
 .state { margin: .2rem 0; font-size: 1.4rem; font-weight: 600 }
 .ready, .yes { color: var(--good) } .not-ready, .no { color: var(--bad) } .notice { color: var(--warn) }
+.use { padding: .5rem .8rem; border: 1px solid var(--warn) }
 .dim, dt, th { color: var(--dim) } p { margin: .3rem 0 }
 svg { width: 100%; height: 1rem; border: 1px solid var(--line) }
 .used { fill: var(--bar) } .burning { fill: var(--warn) }
@@ -67,7 +68,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The whole page. */
 export function statusPage(status: Status): string {
-  const { name, reasons, notices, slots, facts, devices } = status;
+  const { useNotice, name, reasons, notices, slots, facts, devices } = status;
   const state = status.status === 'ready' ? 'Ready' : 'Not ready';
   const refresh = Math.max(1, Math.round(status.intervalSeconds));
   const page = html`<!doctype html>
@@ -81,7 +82,7 @@ export function statusPage(status: Status): string {
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>Relay ${name}</h1>
+${useNotice === undefined ? '' : html`<p class="use">${useNotice}</p>\n`}<h1>Relay ${name}</h1>
 <p class="state ${status.status}">${state}</p>
 ${reasons.map((reason) => html`<p class="not-ready">${reason}</p>\n`)}
 ${notices.map((notice) => html`<p class="notice">Notice: ${notice}</p>\n`)}

@@ -33,20 +33,28 @@ export interface DeviceStatus {
 }
 
 export interface Status extends Health {
+  /** What the site tells people before they use the relay. */
+  readonly useNotice?: string;
   /** Seconds between two looks that are worth it: the sector's interval. */
   readonly intervalSeconds: number;
   readonly facts: readonly Fact[];
   readonly devices: readonly DeviceStatus[];
 }
 
-/** `conduit` is null while no site is configured. */
-export function statusOf(health: Health, intervalSeconds: number, conduit: Conduit | null): Status {
+/** `conduit` is null while no site is configured, `useNotice` when the site has none. */
+export function statusOf(
+  health: Health,
+  intervalSeconds: number,
+  conduit: Conduit | null,
+  useNotice: string | null,
+): Status {
   const facts = [
     { name: 'Software', value: health.software },
     { name: 'Running for', value: inWords(health.uptimeSeconds) },
     ...(conduit ? siteFacts(conduit, health) : []),
   ];
-  return { ...health, intervalSeconds, facts, devices: conduit ? devicesOf(conduit) : [] };
+  const devices = conduit ? devicesOf(conduit) : [];
+  return { ...(useNotice === null ? {} : { useNotice }), ...health, intervalSeconds, facts, devices };
 }
 
 /** `seconds` as a person says it, in its two largest units: `3 h 12 min`. */

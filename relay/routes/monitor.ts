@@ -110,6 +110,7 @@ const DEVICE = {
 };
 
 const STATUS = {
+  useNotice: TEXT,
   ...HEALTH,
   intervalSeconds: { type: 'number' },
   facts: { type: 'array', items: { type: 'object', properties: { name: TEXT, value: TEXT } } },

@@ -76,7 +76,8 @@ t.test('what is left out or typed in is found, also when it was signed', async (
   const lines = (folder: string) => readFileSync(join(folder, 'evidence.jsonl'), 'utf8');
   const fewer = makeBundle(t);
   writeFileSync(join(fewer, 'evidence.jsonl'), lines(fewer).split('\n').slice(1).join('\n'));
-  t.throws(() => verifyBundle(engine, fewer, POLICY), { code: 'evidence-invalid', detail: /has 41 records/ });
+  const detail = new RegExp(`has ${POLICY.checks.length - 1} records`);
+  t.throws(() => verifyBundle(engine, fewer, POLICY), { code: 'evidence-invalid', detail });
   t.throws(() => readEvidence(engine, fewer), { code: 'evidence-invalid' });
 
   const later = makeBundle(t);

@@ -42,6 +42,7 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       connectionsPerPeer: 64,
       failuresPerMinute: 60,
     },
+    useNotice: null,
     logLevel: 'info',
   });
 });
@@ -56,6 +57,7 @@ t.test('what is written counts', async (t) => {
     listeners: [health],
     store: { slots: 8 },
     limits: { leaseSeconds: 5, slotsPerZone: { it: 2 } },
+    useNotice: 'Only for the people of plant 1.',
     logLevel: 'debug',
   };
   const config = parseRelayConfig(written);
@@ -72,6 +74,7 @@ t.test('an unknown or wrong key is refused with its place', async (t) => {
   t.equal(refusedAt({ listeners, limits: { leaseSeconds: 0 } }), 'limits.leaseSeconds');
   t.equal(refusedAt({ listeners, limits: { slotsPerZone: { ot: 0 } } }), 'limits.slotsPerZone.ot');
   t.equal(refusedAt({ listeners, licenceKey: 'abc' }), 'licenceKey');
+  t.equal(refusedAt({ listeners, useNotice: 'two\nlines' }), 'useNotice');
   t.equal(refusedAt({ listeners: [{ ...health, port: 65_536 }] }), 'listeners[0].port');
   t.equal(refusedAt({ listeners: [{ ...health, address: 'localhost' }] }), 'listeners[0].address');
   t.equal(refusedAt({ listeners: [health, { ...health, calls: ['health', 'health'] }] }), 'listeners[1].calls[1]');

@@ -122,6 +122,11 @@ t.test('the page says it in plain words', async (t) => {
   const cells = textsOf(page.replaceAll(/<\/?span[^>]*>/g, ''), 'td');
   t.same(cells.slice(0, 7), ['plc-A1', 'ot', 'send, receive', 'yes', '1 min 1 s ago', 'none yet', '2 held, 3 waiting']);
   t.same(cells.slice(7), ['auditor', 'management', 'audit', 'no', '–', '–', '–']);
+  t.match(
+    statusPage({ ...STATUS, useNotice: 'Ours.' }),
+    /<body>\s*<p class="use">Ours\.<\/p>\s*<h1>/,
+    'before all else',
+  );
   const { slots: _, ...noSite } = { ...STATUS, status: 'not-ready' as const, reasons: ['no site'], devices: [] };
   const other = statusPage(noSite);
   t.match(other, /<p class="state not-ready">Not ready<\/p>\s*<p class="not-ready">no site<\/p>/);

@@ -47,6 +47,7 @@ t.test('the status at a glance', async (t) => {
       '',
     ].join('\n'),
   );
+  t.match(statusText(parseStatus({ ...ANSWER, useNotice: 'Ours.' })), /^Ours\.\n\nRelay plant-1: ready\n/);
   const { slots: _, ...noSite } = { ...ANSWER, status: 'not-ready', reasons: ['no site'], notices: [], devices: [] };
   t.equal(statusText(parseStatus(noSite)), 'Relay plant-1: NOT READY\n  no site\n  Running for  1 min 15 s\n');
 });

@@ -21,7 +21,7 @@ import { pinOf, toHex } from '../../protocol/text.ts';
 import { readFileBounded, writeFileAtomic } from '../lib/files.ts';
 import { matrixCsv } from './matrix.ts';
 import type { Policy } from './policy/policy.ts';
-import { type EvidenceRecord, formatRecord, parseRecord, type Subject } from './record.ts';
+import { type EvidenceRecord, formatRecord, parseRecord, type Subject, subjectShape } from './record.ts';
 import { type ItemVerdict, judge, VERDICTS } from './verdict.ts';
 
 const EVIDENCE_LIMIT = 16_777_216;
@@ -33,7 +33,7 @@ const hash = text('a SHA-256 in hex', 64, 64, /^[0-9a-f]{64}$/);
 const body = object({
   v: version1,
   profile: name,
-  subject: object({ version: name, softwareDigest: hash, configHash: hash, board: oneOf(['host']) }),
+  subject: subjectShape,
   policyHash: hash,
   /** How many records there are, and the root of their tree. */
   size: integer(1, 1000),

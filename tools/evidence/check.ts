@@ -1,5 +1,7 @@
 /** What a check is: it looks at something, says what it saw beside what it has to be, and knows its sabotages. */
 import type { BuildTree } from './build-tree.ts';
+import type { ImageView } from './image/image-view.ts';
+import type { ImageSabotage } from './image/sabotage.ts';
 import type { Observation } from './record.ts';
 import type { LogEvidence } from './scene/log-evidence.ts';
 import type { Sabotage, Scene, Written } from './scene/scene.ts';
@@ -29,6 +31,8 @@ export interface RunCheck extends CheckBase {
 /** Looks at what was read of an audit log. A sabotage changes that, or the relay that wrote it. */
 export interface LogCheck extends CheckBase {
   readonly layer: 'log';
+  /** Looks at the copy alone: at that of an export when one is given, instead of a twin's. */
+  readonly readsExport?: true;
   look(evidence: LogEvidence, see: See): void;
   readonly sabotages: Readonly<Record<string, Sabotage>>;
 }
@@ -40,4 +44,11 @@ export interface BuildCheck extends CheckBase {
   readonly sabotages: Readonly<Record<string, (tree: BuildTree) => BuildTree>>;
 }
 
-export type Check = RunCheck | LogCheck | BuildCheck;
+/** Looks at an image file. */
+export interface ImageCheck extends CheckBase {
+  readonly layer: 'image';
+  look(image: ImageView, see: See): void;
+  readonly sabotages: Readonly<Record<string, ImageSabotage>>;
+}
+
+export type Check = RunCheck | LogCheck | BuildCheck | ImageCheck;

@@ -1,9 +1,11 @@
 /** Looking: runs checks on a clean scene and on each sabotaged one, and says what came of it. */
 import type { Engine } from '../../protocol/engine/engine.ts';
-import { asProblem } from '../../protocol/problem.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { digestsOf, readBuildTree } from './build-tree.ts';
-import type { BuildCheck, Check, LogCheck, RunCheck, See } from './check.ts';
+import type { BuildCheck, Check, ImageCheck, LogCheck, RunCheck, See } from './check.ts';
+import type { ImageView } from './image/image-view.ts';
 import { type EvidenceRecord, type Observation, resultOf } from './record.ts';
+import type { LogCopy } from './scene/log-copy.ts';
 import { gatherLog, type LogEvidence } from './scene/log-evidence.ts';
 import { type Sabotage, Scene, type SceneOptions, type Written } from './scene/scene.ts';
 
@@ -15,6 +17,10 @@ export interface LookingOptions {
   readonly template: string;
   /** The configuration under test; that of a new site when it is left out. */
   readonly written?: Written;
+  /** An export of the audit log to be looked at instead of a twin's log, where a check can. */
+  readonly log?: LogCopy;
+  /** The image under test; without one the checks of the image do not run. */
+  readonly image?: ImageView;
   /** Wall milliseconds. */
   readonly now: () => number;
   /** How many scenes may be busy at the same time, besides those that wait for the log. */
@@ -96,6 +102,8 @@ export class Looking {
         return this.#seeLog(check, sabotage);
       case 'build':
         return this.#seeFiles(check, sabotage);
+      case 'image':
+        return this.#seeImage(check, sabotage);
     }
   }
 
@@ -118,6 +126,8 @@ export class Looking {
 
   async #seeLog(check: LogCheck, name: string | null): Promise<Seen> {
     const sabotage = name === null ? undefined : check.sabotages[name]!;
+    const { log } = this.#options;
+    if (log && check.readsExport && !sabotage?.mutations) return this.#seeExport(check, log, sabotage);
     const isLive = sabotage?.mutations !== undefined || sabotage?.change !== undefined;
     this.#log ??= this.#gather({});
     const { evidence, bootId } = await (isLive ? this.#gather(sabotage) : this.#log);
@@ -127,11 +137,25 @@ export class Looking {
     return { observed, bootId, files: [] };
   }
 
+  async #seeExport(check: LogCheck, log: LogCopy, sabotage: Sabotage | undefined): Promise<Seen> {
+    const { observed, see } = observing();
+    check.look({ copy: sabotage?.log?.(log) ?? log, transferId: '', secrets: {} }, see);
+    return { observed, bootId: log.origin.slice(-32), files: [] };
+  }
+
   async #seeFiles(check: BuildCheck, sabotage: string | null): Promise<Seen> {
     const tree = readBuildTree(this.#options.project);
     const { observed, see } = observing();
     check.look(sabotage === null ? tree : check.sabotages[sabotage]!(tree), see);
     return { observed, bootId: '', files: digestsOf(tree) };
+  }
+
+  async #seeImage(check: ImageCheck, sabotage: string | null): Promise<Seen> {
+    const { image } = this.#options;
+    if (!image) throw new Problem('tool-missing', 'there is no image to look at (--image FILE)');
+    const { observed, see } = observing();
+    check.look(sabotage === null ? image : check.sabotages[sabotage]!(image), see);
+    return { observed, bootId: '', files: [{ path: 'the image', sha256: image.sha256, bytes: image.bytes }] };
   }
 
   async #gather(sabotage: Sabotage) {

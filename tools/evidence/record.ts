@@ -30,16 +30,21 @@ const observation = object({
 /** One thing that was seen, beside what it has to be. */
 export type Observation = Of<typeof observation>;
 
-const subject = object({
+/** What a run is about: a program on somebody's host, or an image for a board. */
+export const BOARDS = ['host', 'vm', 'arm64', 'pi3', 'pi4-1nic', 'pi4-2nic'] as const;
+
+export const subjectShape = object({
   /** Version of the software, and SHA-256 over its files. */
   version: name,
   softwareDigest: hash,
   /** SHA-256 of the relay's configuration in its canonical form. */
   configHash: hash,
-  board: oneOf(['host']),
+  board: oneOf(BOARDS),
+  /** SHA-256 of the image file; empty for a host. */
+  imageDigest: text('a SHA-256 in hex, or nothing', 0, 64, /^([0-9a-f]{64})?$/),
 });
 /** What evidence is about. */
-export type Subject = Of<typeof subject>;
+export type Subject = Of<typeof subjectShape>;
 
 export const RESULTS = ['pass', 'fail', 'error', 'not-run'] as const;
 
@@ -49,7 +54,7 @@ const record = object({
   /** Hash of the check's entry in the policy. */
   checkHash: text('twelve hexadecimal digits', 12, 12, /^[0-9a-f]{12}$/),
   items: list(name, 1, 100, String),
-  subject,
+  subject: subjectShape,
   /** Epoch of the relay that was looked at; empty when none was. */
   bootId: text('an epoch in hex', 0, 32, /^([0-9a-f]{32})?$/),
   environment: oneOf(['host', 'file']),

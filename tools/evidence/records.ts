@@ -7,14 +7,16 @@ import type { EvidenceRecord, Subject } from './record.ts';
 export function recordsOf(outcomes: readonly CheckOutcome[], policy: Policy, subject: Subject): EvidenceRecord[] {
   return outcomes.map(({ check, clean, sabotaged }) => {
     const entry = policy.checks.find(({ value }) => value.id === check.id)!.value;
-    const claims = policy.claims.filter(({ value }) => value.checks?.some(({ id }) => id === check.id));
+    const claims = policy.claims.filter(({ value: { checks = [], image } }) =>
+      [...checks, ...(image?.checks ?? [])].some(({ id }) => id === check.id),
+    );
     return {
       v: 1,
       check: check.id,
       checkHash: entryHash(entry),
       items: claims.map(({ value }) => value.item),
       subject,
-      environment: check.layer === 'build' ? 'file' : 'host',
+      environment: check.layer === 'build' || check.layer === 'image' ? 'file' : 'host',
       timeQuality: 'none',
       ...clean,
       sabotage: {

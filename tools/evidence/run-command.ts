@@ -8,13 +8,14 @@ import { readEvidence, writeBundle } from './bundle.ts';
 import { CHECKS } from './checks/registry.ts';
 import { defaultKeyPath, PROJECT, profileOf, usablePolicy } from './context.ts';
 import { evidenceKey } from './evidence-key.ts';
+import { GIVEN_OPTIONS, type Given, readGiven } from './given.ts';
 import type { Policy } from './policy/policy.ts';
 import type { EvidenceRecord, Subject } from './record.ts';
 import { recordsOf } from './records.ts';
 import type { Written } from './scene/scene.ts';
 import { withTemplate } from './scene/template.ts';
 import { lookAtAll, scenesOf, tellLook } from './self-test-command.ts';
-import { defaultConfig, type GivenConfig, readRelayConfig, subjectOf } from './subject.ts';
+import { defaultConfig, subjectOf } from './subject.ts';
 import { countVerdicts, summaryText } from './summary.ts';
 import { judge, levelsOf, openItems } from './verdict.ts';
 
@@ -25,7 +26,7 @@ const SPEC: CommandSpec = {
   options: {
     profile: { type: 'string', value: 'PROFILE', help: 'what is aimed at: sl2 or sl3' },
     out: { type: 'string', value: 'DIR', help: 'folder for the bundle; it must be empty or missing' },
-    config: { type: 'string', value: 'FILE', help: 'relay.yaml under test (default: that of a new site)' },
+    ...GIVEN_OPTIONS,
     key: {
       type: 'string',
       value: 'FILE',
@@ -48,11 +49,8 @@ export function runCheckCommand(argv: readonly string[]): Promise<number> {
     const profile = profileOf(policy, requiredOption(args, 'profile'));
     const out = requiredOption(args, 'out');
     refuseUsed(out);
-    const path = args.text('config');
-    const given = path === undefined ? undefined : readRelayConfig(path);
-    const { subject, records } = await withTemplate((template) =>
-      lookOrRead(args, template, policy, given ?? defaultConfig(template)),
-    );
+    const given = readGiven(args);
+    const { subject, records } = await withTemplate((template) => lookOrRead(args, template, policy, given));
     const judgedMs = Date.now();
     const verdicts = judge(policy, records, { subject, nowMs: judgedMs });
     const key = evidenceKey(nativeEngine, args.text('key') ?? defaultKeyPath(configFolder()));
@@ -84,19 +82,16 @@ interface Evidence {
 }
 
 /** Evidence of this configuration: looked for now, or of an earlier bundle. */
-async function lookOrRead(
-  args: Arguments,
-  template: string,
-  policy: Policy,
-  { written, config }: GivenConfig,
-): Promise<Evidence> {
-  const subject = await subjectOf(PROJECT, config);
+async function lookOrRead(args: Arguments, template: string, policy: Policy, given: Given): Promise<Evidence> {
+  const { config, place, ...others } = given;
+  const { written, config: meant } = config ?? defaultConfig(template);
+  const subject = await subjectOf(PROJECT, meant, place);
   const earlier = args.text('evidence');
   if (earlier !== undefined) return { subject, records: readEvidence(nativeEngine, earlier) };
   const progress = args.flag('json') ? {} : { onLook: tellLook };
-  const options = { scenes: scenesOf(args), written: written as Written, ...progress };
+  const options = { scenes: scenesOf(args), written: written as Written, ...progress, ...others };
   const outcomes = await lookAtAll(template, CHECKS, options);
-  const after = await subjectOf(PROJECT, config);
+  const after = await subjectOf(PROJECT, meant, place);
   if (after.softwareDigest !== subject.softwareDigest) {
     throw new Problem('evidence-invalid', 'the software changed while it was looked at');
   }

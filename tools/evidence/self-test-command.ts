@@ -5,6 +5,8 @@ import { type Arguments, type CommandSpec, EXIT, integerOption, printJson, runCo
 import type { Check } from './check.ts';
 import { CHECKS } from './checks/registry.ts';
 import { PROJECT } from './context.ts';
+import { readImage } from './image/image-file.ts';
+import { modelImage } from './image/model.ts';
 import { type CheckOutcome, Looking, type LookingOptions } from './looking.ts';
 import { wasTried } from './records.ts';
 import { withTemplate } from './scene/template.ts';
@@ -15,6 +17,7 @@ const SPEC: CommandSpec = {
   usage: '[--check ID]... [OPTIONS]',
   options: {
     check: { type: 'string', multiple: true, value: 'ID', help: 'only this check; repeatable' },
+    image: { type: 'string', value: 'FILE', help: 'spoil this image (default: a small made one)' },
     scenes: { type: 'string', value: 'N', help: 'how many relays are looked at, at the same time (default: 3)' },
   },
   examples: ['ghostpipe-evidence self-test', 'ghostpipe-evidence self-test --check roles-hold --json'],
@@ -39,7 +42,12 @@ export function selfTestCommand(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
     const checks = checksAsked(args.texts('check'));
     const json = args.flag('json');
-    const options = { scenes: scenesOf(args), ...(json ? {} : { onLook: tellLook }) };
+    const image = args.text('image');
+    const options = {
+      scenes: scenesOf(args),
+      image: image === undefined ? modelImage() : readImage(image),
+      ...(json ? {} : { onLook: tellLook }),
+    };
     const outcomes = await withTemplate((template) => lookAtAll(template, checks, options));
     const found = summaryOf(outcomes);
     const ok = found.alarms.length === 0 && found.caught === found.sabotages;
@@ -53,7 +61,7 @@ export function selfTestCommand(argv: readonly string[]): Promise<number> {
 export function lookAtAll(
   template: string,
   checks: readonly Check[],
-  options: Pick<LookingOptions, 'scenes' | 'onLook' | 'written'>,
+  options: Pick<LookingOptions, 'scenes' | 'onLook' | 'written' | 'log' | 'image'>,
 ): Promise<CheckOutcome[]> {
   return new Looking({ engine: nativeEngine, project: PROJECT, template, now: Date.now, ...options }).all(checks);
 }

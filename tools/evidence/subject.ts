@@ -43,8 +43,14 @@ export function defaultConfig(template: string): GivenConfig {
   return { written, config: parseRelayConfig(written) };
 }
 
+/** On what the software runs. */
+export type Place = Pick<Subject, 'board' | 'imageDigest'>;
+
+/** The software as a program on somebody's host. */
+export const ON_A_HOST: Place = { board: 'host', imageDigest: '' };
+
 /** The subject of a run over the software in `project` with this configuration. */
-export async function subjectOf(project: string, config: RelayConfig): Promise<Subject> {
+export async function subjectOf(project: string, config: RelayConfig, on: Place = ON_A_HOST): Promise<Subject> {
   const { version } = await readVersion();
   return {
     version,
@@ -52,7 +58,7 @@ export async function subjectOf(project: string, config: RelayConfig): Promise<S
     configHash: createHash('sha256')
       .update(canonicalBytes({ ...config, licenceKey: null }))
       .digest('hex'),
-    board: 'host',
+    ...on,
   };
 }
 

@@ -38,13 +38,20 @@ interface Standing {
 export function judge(policy: Policy, records: readonly EvidenceRecord[], judged: Judged): ItemVerdict[] {
   const checks = new Map(policy.checks.map(({ value }) => [value.id, value]));
   const standings = new Map([...checks].map(([id, entry]) => [id, standingOf(entry, records, judged)]));
-  const claims = new Map(policy.claims.map(({ value }) => [value.item, value]));
+  const claims = new Map(policy.claims.map(({ value }) => [value.item, claimOn(judged.subject.board, value)]));
   return policy.requirements.map(({ value }) => {
     const claim = claims.get(value.id);
     const names = claim?.checks?.map(({ id }) => id) ?? [];
     const { id: item, fr, level, topic } = value;
     return { item, fr, level, topic, checks: names, ...verdictOf(value, claim, checks, standings, judged.nowMs) };
   });
+}
+
+/** What a claim says of a board: on an image it may rest on more than on somebody's host. */
+function claimOn(board: Subject['board'], { image, ...claim }: Claim): Claim {
+  if (board === 'host' || !image) return claim;
+  const { item, bound } = claim;
+  return { item, bound, ...image };
 }
 
 function verdictOf(
@@ -100,7 +107,7 @@ function standingOf(entry: CheckEntry, records: readonly EvidenceRecord[], judge
 
 /** Why a record may not count; undefined when it may. */
 export function whyUnusable(entry: CheckEntry, record: EvidenceRecord, { subject, nowMs }: Judged): string | undefined {
-  for (const key of ['softwareDigest', 'configHash', 'version', 'board'] as const) {
+  for (const key of ['softwareDigest', 'configHash', 'version', 'board', 'imageDigest'] as const) {
     if (record.subject[key] !== subject[key]) return `the evidence is of another ${key}: ${record.subject[key]}`;
   }
   if (record.checkHash !== entryHash(entry)) return `the check changed since: ${record.checkHash}`;

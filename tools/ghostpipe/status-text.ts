@@ -36,6 +36,7 @@ const siteStatus = object(
     devices: list(device, 0, MAX_DEVICES),
   },
   {
+    useNotice: sentence,
     epoch: text('an epoch', 32, 32),
     rosterVersion: count,
     blockBytes: count,
@@ -57,10 +58,12 @@ export function parseStatus(answer: unknown): SiteStatus {
 }
 
 /** The status at a glance. */
-export function statusText({ name, status, reasons, notices, slots, facts, devices }: SiteStatus): string {
+export function statusText(site: SiteStatus): string {
+  const { useNotice, name, status, reasons, notices, slots, facts, devices } = site;
   const width = Math.max(...facts.map((fact) => fact.name.length), 'Slots'.length);
   const line = (label: string, value: string) => `  ${label.padEnd(width)}  ${value}`;
   return [
+    ...(useNotice === undefined ? [] : [useNotice, '']),
     `Relay ${name}: ${status === 'ready' ? 'ready' : 'NOT READY'}`,
     ...reasons.map((reason) => `  ${reason}`),
     ...notices.map((notice) => `  Notice: ${notice}`),

@@ -11,6 +11,7 @@ import { carry, seal, submit } from '../scene/carrying.ts';
 import type { Scene, Written } from '../scene/scene.ts';
 
 const STATUS_PAGE = 'relay/monitor/status-page.ts';
+const USE_NOTICE = 'Only for the people of this plant. What is done here is recorded.';
 const OCTETS = { 'content-type': 'application/octet-stream' };
 const TELLING: Readonly<Record<string, RegExp>> = {
   'a stack': /\n\s+at |\bat \S+ \(|\bat file:/,
@@ -185,6 +186,24 @@ export const INTERFACE_CHECKS: readonly RunCheck[] = [
               "authorization?.startsWith('Basic ') ? (Buffer.from(authorization.slice(6), 'base64').toString().split(':')[1] ?? '') : (authorization?.slice(7) ?? '')",
           },
         ],
+      },
+    },
+  },
+  {
+    id: 'use-notice',
+    layer: 'run',
+    prepare: (written) => ({ ...written, useNotice: USE_NOTICE }),
+    async look(scene, see) {
+      const page = (await scene.ask('management', { path: '/' })).body.toString('utf8');
+      const [notice, heading] = [page.indexOf(USE_NOTICE), page.indexOf('<h1>')];
+      see('the notice stands on the page', notice < 0 ? 'no' : 'yes', 'yes');
+      see('before anything of the relay', notice < heading ? 'yes' : 'no', 'yes');
+      const { body } = await scene.ask('management', { path: '/status.json' });
+      see('programs are given it', body.includes(USE_NOTICE) ? 'yes' : 'no', 'yes');
+    },
+    sabotages: {
+      'not-shown': {
+        mutations: [{ file: STATUS_PAGE, find: 'useNotice === undefined', replace: 'useNotice !== null' }],
       },
     },
   },

@@ -17,6 +17,7 @@ export const LOG_CHECKS: readonly LogCheck[] = [
   {
     id: 'log-verifies',
     layer: 'log',
+    readsExport: true,
     look({ copy }, see) {
       const { keys } = verifyEpoch(engine, copy.statement, copy.logPin);
       see('heads', copy.heads.length, 2, 'at-least');
@@ -34,11 +35,11 @@ export const LOG_CHECKS: readonly LogCheck[] = [
         Buffer.from(copy.records[0]!).equals(copy.statement) ? 'yes' : 'no',
         'yes',
       );
+      const { growth, origin } = copy;
+      if (growth === null) return;
       see(
         'growth',
-        outcome(() =>
-          verifyAddCheckpoint(engine, parseAddCheckpoint(copy.growth), heads[0]!.head.root, copy.origin, keys),
-        ),
+        outcome(() => verifyAddCheckpoint(engine, parseAddCheckpoint(growth), heads[0]!.head.root, origin, keys)),
         'verified',
       );
     },
@@ -81,6 +82,7 @@ export const LOG_CHECKS: readonly LogCheck[] = [
   {
     id: 'log-rhythm',
     layer: 'log',
+    readsExport: true,
     look({ copy }, see) {
       const seconds = verified(copy, see).map((head) => head.seconds);
       see('heads', seconds.length, 2, 'at-least');

@@ -2,17 +2,23 @@
 import type { Check } from '../check.ts';
 import type { Implemented } from '../policy/lint.ts';
 import { ACCESS_CHECKS } from './access.ts';
+import { AUDIT_FAILURE_CHECKS } from './audit-failure.ts';
 import { BUILD_CHECKS } from './build.ts';
 import { IDENTITY_CHECKS } from './identity.ts';
+import { IMAGE_ROOT_CHECKS } from './image-root.ts';
+import { IMAGE_SETTING_CHECKS } from './image-settings.ts';
 import { INTERFACE_CHECKS } from './interface.ts';
 import { LIMIT_CHECKS } from './limits.ts';
 import { LOG_CHECKS } from './log.ts';
 import { NETWORK_CHECKS } from './network.ts';
 import { PAYLOAD_CHECKS } from './payload.ts';
+import { RECOVERY_CHECKS } from './recovery.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 export const CHECKS: readonly Check[] = [
   ...BUILD_CHECKS,
+  ...IMAGE_ROOT_CHECKS,
+  ...IMAGE_SETTING_CHECKS,
   ...TLS_CHECKS,
   ...IDENTITY_CHECKS,
   ...ACCESS_CHECKS,
@@ -20,6 +26,8 @@ export const CHECKS: readonly Check[] = [
   ...PAYLOAD_CHECKS,
   ...NETWORK_CHECKS,
   ...LIMIT_CHECKS,
+  ...RECOVERY_CHECKS,
+  ...AUDIT_FAILURE_CHECKS,
   ...LOG_CHECKS,
 ];
 

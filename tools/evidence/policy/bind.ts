@@ -25,7 +25,7 @@ export function bindClaims(project: string, policy: Policy, items: readonly stri
     const lines = file.text.split('\n').map((line) => {
       item = /^ {2}- item: (.+)$/.exec(line)?.[1] ?? item;
       if (items !== 'all' && !items.includes(item)) return line;
-      const id = /^ {6}- \{ id: ([a-z0-9-]+), bound: /.exec(line)?.[1] ?? item;
+      const id = /^ {6,8}- \{ id: ([a-z0-9-]+), bound: /.exec(line)?.[1] ?? item;
       const next = line.replace(/(\bbound: )"[0-9a-f]{12}"/, `$1"${hashes.get(id)}"`);
       if (next !== line) changed += 1;
       return next;

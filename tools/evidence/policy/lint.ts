@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryHash, type Located, type Policy } from './policy.ts';
 import type { Finding } from './policy-file.ts';
-import { type Claim, FOUNDATIONS } from './shapes.ts';
+import { type Claim, FOUNDATIONS, type Stance } from './shapes.ts';
 
 /** The sabotages of each check that the program has, by its id. */
 export type Implemented = ReadonlyMap<string, readonly string[]>;
@@ -19,6 +19,9 @@ const ITEMS_UP_TO = [37, 60, 90, 100];
 /** The rows of the product page. */
 const PAGE_ROWS = ['SR 4.1', 'SR 4.2', 'SR 3.1', 'SR 1.1', 'SR 2.8', 'SR 5.1'];
 const MAPPINGS: Readonly<Record<string, number>> = { 'product-page': PAGE_ROWS.length, nis2: 10, cra: 22 };
+
+/** Where a claim says what holds on the image. */
+const IMAGE = '.image';
 
 type Rule = (policy: Policy, context: LintContext) => Finding[];
 
@@ -70,7 +73,7 @@ const oneClaimEach: Rule = ({ requirements, claims, claimFiles }) => {
 };
 
 /** What each kind of claim must have, and may not have. */
-const NEEDS: Readonly<Record<Claim['kind'], readonly (keyof Claim)[]>> = {
+const NEEDS: Readonly<Record<Claim['kind'], readonly (keyof Stance)[]>> = {
   design: ['controls', 'checks'],
   config: ['controls', 'checks'],
   partial: ['controls', 'checks', 'conditions'],
@@ -80,7 +83,7 @@ const NEEDS: Readonly<Record<Claim['kind'], readonly (keyof Claim)[]>> = {
 };
 
 const claimsAreComplete: Rule = ({ claims }) =>
-  claims.flatMap((claim) => {
+  stancesOf(claims).flatMap((claim) => {
     const { kind, item } = claim.value;
     const needed = NEEDS[kind].filter((key) => claim.value[key] === undefined);
     const foreign = (['conditions', 'inherited', 'gap'] as const).filter(
@@ -93,7 +96,7 @@ const claimsAreComplete: Rule = ({ claims }) =>
   });
 
 const absenceIsProved: Rule = ({ claims, checks }) =>
-  claims.flatMap((claim) => {
+  stancesOf(claims).flatMap((claim) => {
     const { kind, item, checks: named = [] } = claim.value;
     const proved = named.some(({ id }) => checks.find(({ value }) => value.id === id)?.value.proves === 'absence');
     if (kind !== 'not-applicable' || proved) return [];
@@ -102,7 +105,7 @@ const absenceIsProved: Rule = ({ claims, checks }) =>
 
 const linksLead: Rule = ({ claims, controls, checks }) => {
   const [knownControls, knownChecks] = [idsOf(controls), idsOf(checks)];
-  return claims.flatMap((claim) => [
+  return stancesOf(claims).flatMap((claim) => [
     ...(claim.value.controls ?? []).flatMap((id, i) =>
       knownControls.has(id) ? [] : [say(claim, 'unknown-id', `controls[${i}]`, `no control "${id}"`)],
     ),
@@ -115,12 +118,12 @@ const linksLead: Rule = ({ claims, controls, checks }) => {
 const linksAreFresh: Rule = ({ claims, requirements, checks }) => {
   const hashes = new Map([...requirements, ...checks].map(({ value }) => [value.id, entryHash(value)]));
   const stale = (id: string, bound: string) => hashes.has(id) && hashes.get(id) !== bound;
-  return claims.flatMap((claim) => {
+  return stancesOf(claims).flatMap((claim) => {
     const { item, bound, checks: named = [] } = claim.value;
     const suspect = (id: string) =>
       `${item} is bound to another ${id} than there is now: read both, then bind it again`;
     return [
-      ...(stale(item, bound) ? [say(claim, 'suspect', 'bound', suspect(item))] : []),
+      ...(stale(item, bound) && !claim.place.endsWith(IMAGE) ? [say(claim, 'suspect', 'bound', suspect(item))] : []),
       ...named.flatMap(({ id, bound: of }, i) =>
         stale(id, of) ? [say(claim, 'suspect', `checks[${i}].bound`, suspect(id))] : [],
       ),
@@ -131,7 +134,8 @@ const linksAreFresh: Rule = ({ claims, requirements, checks }) => {
 const controlsAgree: Rule = ({ controls, claims }, { project }) =>
   controls.flatMap((control) => {
     const { id, see, serves } = control.value;
-    const claimed = claims.filter(({ value }) => value.controls?.includes(id)).map(({ value }) => value.item);
+    const naming = stancesOf(claims).filter(({ value }) => value.controls?.includes(id));
+    const claimed = [...new Set(naming.map(({ value }) => value.item))];
     return [
       ...see.flatMap((path, i) =>
         existsSync(join(project, path)) ? [] : [say(control, 'missing-file', `see[${i}]`, `${path} does not exist`)],
@@ -148,7 +152,7 @@ const controlsAgree: Rule = ({ controls, claims }, { project }) =>
   });
 
 const checksRun: Rule = ({ checks, claims }, { implemented }) => {
-  const named = new Set(claims.flatMap(({ value }) => (value.checks ?? []).map(({ id }) => id)));
+  const named = new Set(stancesOf(claims).flatMap(({ value }) => (value.checks ?? []).map(({ id }) => id)));
   const file = checks[0]!.file;
   return [
     ...checks.flatMap((check) => {
@@ -242,6 +246,14 @@ const RULES: readonly Rule[] = [
   mappingsAreWhole,
   profilesAreThere,
 ];
+
+/** What each claim says of a host, and what it says of the image. */
+function stancesOf(claims: Policy['claims']): Located<Claim>[] {
+  return claims.flatMap((claim) => {
+    const { item, bound, image } = claim.value;
+    return image ? [claim, { ...claim, value: { item, bound, ...image }, place: `${claim.place}${IMAGE}` }] : [claim];
+  });
+}
 
 /** The SR that an item belongs to. */
 export function srOf(item: string): string {

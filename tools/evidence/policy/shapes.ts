@@ -43,11 +43,8 @@ export interface CheckEntry {
   readonly proves?: 'absence';
 }
 
-/** How the product stands to one item. */
-export interface Claim {
-  readonly item: string;
-  /** Hash of the requirement as it was when somebody bound the claim to it. */
-  readonly bound: string;
+/** How the product stands to something, and what that rests on. */
+export interface Stance {
   readonly kind: ClaimKind;
   readonly how: string;
   readonly controls?: readonly string[];
@@ -55,6 +52,15 @@ export interface Claim {
   readonly conditions?: readonly string[];
   readonly inherited?: { readonly party: string; readonly shows: string; readonly until: string };
   readonly gap?: { readonly missing: string; readonly plan: string; readonly owner: string };
+}
+
+/** How the product stands to one item. */
+export interface Claim extends Stance {
+  readonly item: string;
+  /** Hash of the requirement as it was when somebody bound the claim to it. */
+  readonly bound: string;
+  /** What holds instead on the appliance image. */
+  readonly image?: Stance;
 }
 
 /** What a run aims at: every item up to `level`. */

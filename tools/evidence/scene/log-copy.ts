@@ -1,4 +1,4 @@
-/** A copy of the audit log of the twin, read by its calls: statement, heads, records, and a proof of growth. */
+/** A copy of an audit log: statement, heads, records, and a proof of growth. That of a twin is read by its calls. */
 import { parseJson } from '../../../protocol/canonical.ts';
 import { Problem } from '../../../protocol/problem.ts';
 import type { Scene } from './scene.ts';
@@ -19,9 +19,9 @@ export interface LogCopy {
   /** Signed heads, oldest first. */
   readonly heads: readonly Head[];
   readonly records: readonly Uint8Array[];
-  /** Proof that the newest head continues the oldest. */
-  readonly growth: Uint8Array;
-  /** When the copy was made, by the clock of this host. */
+  /** Proof that the newest head continues the oldest; null for an export, whose records give the root of every head. */
+  readonly growth: Uint8Array | null;
+  /** When the copy was made: by the clock of this host, or for an export by its newest head. */
   readonly copiedMs: number;
 }
 
