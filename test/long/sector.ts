@@ -23,7 +23,7 @@ await runPart({
       slots,
       say: (progress) => scene.say(progress),
     });
-    const { slotsUsed, blocks, given, received, relayMiB } = run;
+    const { slotsUsed, blocks, given, received, relayMiB, problems } = run;
     const growth = slotsUsed.after - slotsUsed.before;
     return {
       faults: [
@@ -38,6 +38,7 @@ await runPart({
         blocks,
         files: received,
         relayMiB,
+        problems: problems.join(' '),
         slotsUsed: `${slotsUsed.before}, then ${slotsUsed.after}, at most ${slotsUsed.most}`,
       },
     };
