@@ -27,5 +27,4 @@ t.test('twenty senders keep their slots, and all arrives', async (t) => {
     t.ok(missed <= MOST_MISSED, `${missed} slots were missed`);
   }
   t.ok(run.blocks >= SENDERS * SLOTS - MOST_MISSED, `${run.blocks} blocks in ${SLOTS} slots of ${SENDERS} senders`);
-  t.ok(run.slotsUsed.most < 4 * SENDERS, `at most ${run.slotsUsed.most} slots in use, of ${4 * SENDERS}`);
 });
