@@ -22,8 +22,9 @@ t.test('twenty senders keep their slots, and all arrives', async (t) => {
   });
   t.comment(JSON.stringify(run));
   t.equal(run.received, run.given, 'every file came out');
-  t.equal(run.failed, 0, 'no exchange failed');
-  t.ok(run.missed <= MOST_MISSED, `${run.missed} slots were missed`);
+  for (const { missed, failed } of [run.senders, run.receivers]) {
+    t.equal(failed, 0, 'no exchange failed');
+    t.ok(missed <= MOST_MISSED, `${missed} slots were missed`);
+  }
   t.ok(run.blocks >= SENDERS * SLOTS - MOST_MISSED, `${run.blocks} blocks in ${SLOTS} slots of ${SENDERS} senders`);
-  t.ok(run.slotsUsed.most < 4 * SENDERS, `at most ${run.slotsUsed.most} slots in use, of ${4 * SENDERS}`);
 });

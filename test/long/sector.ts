@@ -23,17 +23,22 @@ await runPart({
       slots,
       say: (progress) => scene.say(progress),
     });
-    const { slotsUsed, ...rest } = run;
+    const { slotsUsed, blocks, given, received, relayMiB, problems } = run;
     const growth = slotsUsed.after - slotsUsed.before;
     return {
       faults: [
-        ...(run.missed > 0 ? [`${run.missed} slots were missed`] : []),
-        ...(run.failed > 0 ? [`in ${run.failed} slots something failed`] : []),
-        ...(run.received < run.given ? [`of ${run.given} files ${run.received} came out`] : []),
+        ...(['senders', 'receivers'] as const).flatMap((kind) => {
+          const { missed, failed } = run[kind];
+          return missed + failed > 0 ? [`the ${kind} missed ${missed} slots and failed in ${failed}`] : [];
+        }),
+        ...(received < given ? [`of ${given} files ${received} came out`] : []),
         ...(growth > MOST_GROWTH * senders ? [`slots in use grew by ${growth}`] : []),
       ],
       figures: {
-        ...rest,
+        blocks,
+        files: received,
+        relayMiB,
+        problems: problems.join(' '),
         slotsUsed: `${slotsUsed.before}, then ${slotsUsed.after}, at most ${slotsUsed.most}`,
       },
     };

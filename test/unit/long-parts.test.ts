@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PARTS, runAll, tableOf } from '../runner/long-parts.mjs';
 
+t.setTimeout(90_000); // each part is a process
+
 const ROOT = join(import.meta.dirname, '..', '..');
 
 t.setTimeout(120_000); // a process for each part

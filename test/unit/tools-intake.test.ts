@@ -187,6 +187,31 @@ t.test('a block of an unknown sender waits for the news of the next fixed time, 
   t.equal(await take(mallory, 1), 'reject unknown-sender', 'at once');
 });
 
+t.test(
+  'a block of a sender that the roster names waits until its keys come, however many exchanges that takes',
+  async (t) => {
+    const receiver = makeReceiver(t);
+    const { site, directory, membership } = receiver;
+    const intake = receiver.intake();
+    const fresh = site.stranger('plc-B');
+    const { name, did, roles, zone } = fresh;
+    directory.acceptRoster(
+      site.issueRoster({ version: 2, devices: [...site.roster.devices, { name, did, roles, zone }] }),
+    );
+    const plain = encodeRecords([{ seq: 0, wallTimeMs: 0, bytes: new Uint8Array(0) }]);
+    const fields = { senderDigest: fresh.digest, recordCount: 1 };
+    const block = seal(receiver, fields, plain, { signer: fresh.signer });
+    t.equal(summary(await intake.take(block, lease(block))), '');
+    for (let exchange = 0; exchange < 5; exchange++) {
+      membership.renewals += 1;
+      t.strictSame(await intake.takeAgain(), [], 'the keys of others came first');
+    }
+    directory.acceptPeer(did, fresh.registration);
+    membership.renewals += 1;
+    t.equal(summary(await intake.takeAgain()), 'ack, receipt');
+  },
+);
+
 t.test('holes are no news where another reader may have taken the block, or the route ended', async (t) => {
   const receiver = makeReceiver(t, 1);
   const intake = receiver.intake();

@@ -31,7 +31,11 @@ const SPEC: CommandSpec = {
   usage: '--device-id NAME [--output DIR | --exec COMMAND] [options]',
   options: {
     output: { type: 'string', value: 'DIR', help: 'readings as JSON-lines files and whole files into DIR' },
-    exec: { type: 'string', value: 'COMMAND', help: 'run COMMAND for each block, readings as JSON lines on its input' },
+    exec: {
+      type: 'string',
+      value: 'COMMAND',
+      help: 'run COMMAND for each block, readings as JSON lines on its input, and when a sender falls silent',
+    },
     count: { type: 'string', value: 'N', help: 'stop after N readings' },
     quarantine: {
       type: 'string',

@@ -46,7 +46,8 @@ export class Strangers {
 
   /**
    * Puts a block of this sender off if news of it may still come; false once they did and it is still unknown. That once
-   * for each version of the roster, so that blocks of nobody cost no more than others.
+   * for each version of the roster, so that blocks of nobody cost no more than others; for a sender that the roster
+   * names always, since many keys take many exchanges.
    */
   putOff(sender: Uint8Array, putOff: PutOff): boolean {
     const { version } = this.#directory.roster;
@@ -55,10 +56,17 @@ export class Strangers {
     const { renewals } = this.#membership;
     const did = didOf(sender);
     const metAt = at.get(did);
-    if (metAt === undefined ? at.size >= MAX_AWAITED : metAt !== renewals) return false;
-    at.set(did, renewals);
+    if (!this.#isNamed(sender)) {
+      if (metAt === undefined ? at.size >= MAX_AWAITED : metAt !== renewals) return false;
+      at.set(did, renewals);
+    }
     if (this.#kept.length < MAX_KEPT) this.#kept.push(putOff);
     this.#keptSince = renewals;
     return true;
+  }
+
+  /** Whether the roster names a sender, so that nothing but its keys is missing. */
+  #isNamed(sender: Uint8Array): boolean {
+    return this.#directory.member(sender)?.roles.includes('send') ?? false;
   }
 }
