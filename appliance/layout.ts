@@ -3,10 +3,12 @@
  * the units, and what stands where in memory while it runs. Nothing below `/run` outlives a power cut.
  */
 
+import { CARD_LABEL } from '../protocol/site-config.ts';
+
 /** The FAT partition that `ghostpipe-provision image` fills. It is mounted read-only, read once, and unmounted. */
 export const CARD = {
   /** Volume label of the partition. */
-  label: 'GHOSTPIPE',
+  label: CARD_LABEL,
   mountPoint: '/run/ghostpipe-card',
 } as const;
 
@@ -54,6 +56,7 @@ export const RUN = {
 /** What the device has anyway. */
 export const DEVICE = {
   run: '/run',
+  accounts: '/etc/passwd',
   /** tmpfs (noswap, nosuid, nodev, noexec; mode 700, owner `ghostpipe`) for blocks and the journal of the audit log. */
   store: '/run/ghostpipe-store',
   /** JSON in the root, written by the image's build: version, board, build time. */
@@ -67,6 +70,10 @@ export const DEVICE = {
   networkInterfaces: '/sys/class/net',
   leds: '/sys/class/leds',
   console: '/dev/console',
+  /** Reset the machine when nobody writes to it any more; `ready` or `safe` does, never PID 1. */
+  watchdog: '/dev/watchdog',
+  /** Where the stick for the audit log is mounted, once it has the marker. */
+  stick: '/run/ghostpipe-stick/ghostpipe',
 } as const;
 
 /** Word on the kernel command line with the verity root hash in hexadecimal. */

@@ -5,9 +5,14 @@
  * `evidence` is not in it: it looks at the sources that the software is made of, so it runs from them.
  */
 import { basename } from 'node:path';
-import { runProcess, TOOLS } from '../tools/ghostpipe/main.ts';
+import { runProcess, TOOLS, type Tool } from '../tools/ghostpipe/main.ts';
 
-const BUNDLED = TOOLS.filter(({ name }) => name !== 'evidence');
+const APPLIANCE: Tool = {
+  name: 'appliance',
+  summary: 'what the appliance does at boot and while it runs; its units call it',
+  load: () => import('../appliance/main.ts'),
+};
+const BUNDLED = [...TOOLS.filter(({ name }) => name !== 'evidence'), APPLIANCE];
 const calledAs = basename(process.argv[1] ?? '', '.cjs');
 const words = process.argv.slice(2);
 

@@ -111,6 +111,8 @@ const body = object(
         failuresPerMinute: integer(1, 1_000_000),
       },
     ),
+    /** On an appliance only, which writes it. */
+    appliance: object({ statement: path, self: path, synchronized: path }),
     /** Shown to people before anything else: whose the relay is, and who may use it. */
     useNotice: text('a notice of one line', 1, 500, /^\P{Cc}+$/u),
     logLevel: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
@@ -155,6 +157,8 @@ export interface RelayConfig {
     /** Failed attempts of one source address, before those that cost a signature check are refused unread. */
     readonly failuresPerMinute: number;
   };
+  /** Paths: `boot-statement.ts`, `self-file.ts`, and a file that exists once a time server has set the clock. */
+  readonly appliance: Readonly<Record<'statement' | 'self' | 'synchronized', string>> | null;
   /** What people are shown before anything else; null for nothing. */
   readonly useNotice: string | null;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -194,10 +198,14 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       ...written.limits,
       slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },
     },
+    appliance: written.appliance ?? null,
     useNotice: written.useNotice ?? null,
     logLevel: written.logLevel ?? 'info',
   };
   config.listeners.forEach(refuseUnsafeListener);
+  if (config.appliance && !config.site) {
+    throw new Problem('schema-invalid', 'an appliance needs the section "site"', 'appliance');
+  }
   return config;
 }
 

@@ -10,8 +10,9 @@
 import { ByteReader, ByteWriter, concat, equalBytes, isZero, utf8 } from './bytes.ts';
 import { LOG_RECEIPT_BYTES } from './log-receipt.ts';
 import { MAX_LOG_RECORD_BYTES } from './log-record.ts';
-import { PROBLEMS, Problem, type ProblemCode, REJECT_CODES, type RejectCode } from './problem.ts';
+import { PROBLEMS, Problem, type ProblemCode } from './problem.ts';
 import { RECEIPT_BYTES } from './receipt.ts';
+import { REJECT_CODES, type RejectCode } from './reject.ts';
 
 export const CONTROL_BYTES = 32_768;
 export const TRANSFER_ID_BYTES = 16;

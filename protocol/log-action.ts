@@ -6,7 +6,7 @@
  * for many. No object has a place for content, its hash, its true size, a file name or a network address.
  */
 import { EPOCH_OPENING } from './epoch-opening.ts';
-import { REJECT_CODES } from './problem.ts';
+import { REJECT_CODES } from './reject.ts';
 import { integer, object, oneOf, type Shape, text } from './shape.ts';
 import { bytesText, didText, idText, nameText, originText, zone } from './shapes.ts';
 

@@ -9,8 +9,9 @@
  */
 import { ByteReader, ByteWriter, equalBytes, isZero, utf8 } from './bytes.ts';
 import { type Engine, SIGNATURE_PAIR_BYTES, type SigningKey, type VerifyingKeys } from './engine/engine.ts';
-import { Problem, REJECT_CODES, type RejectCode } from './problem.ts';
+import { Problem } from './problem.ts';
 import { type Range, strictRanges } from './ranges.ts';
+import { REJECT_CODES, type RejectCode } from './reject.ts';
 
 const MAGIC = utf8('GPR1');
 const SIGNED_BYTES = 454;

@@ -1,9 +1,11 @@
 /** The shared state of a relay that serves a site. Made once by service.ts; routes read it and change it by methods. */
 import type { RelayConfig } from '../protocol/config.ts';
 import type { Engine } from '../protocol/engine/engine.ts';
+import type { Appliance } from './appliance.ts';
 import type { Audit } from './log/audit.ts';
 import type { Receipts } from './members/receipts.ts';
 import type { Registry } from './members/registry.ts';
+import type { RosterPieces } from './members/roster-pieces.ts';
 import type { RosterStore } from './members/roster-store.ts';
 import type { Activity } from './monitor/activity.ts';
 import type { Attendance } from './monitor/attendance.ts';
@@ -23,6 +25,7 @@ export interface Conduit {
   /** 16 random bytes: a new value tells clients that what was held may be gone. */
   readonly epoch: Uint8Array;
   readonly roster: RosterStore;
+  readonly rosterPieces: RosterPieces;
   readonly registry: Registry;
   readonly store: BlockStore;
   readonly deliveries: Deliveries;
@@ -30,6 +33,8 @@ export interface Conduit {
   readonly activity: Activity;
   readonly attendance: Attendance;
   readonly audit: Audit;
+  /** Null on a host that is no appliance. */
+  readonly appliance: Appliance | null;
   /**
    * What a reader gets when nothing waits: random bytes, first byte 0x00. Made once, so that answering with a cover
    * takes exactly the work of answering with a block; on the wire TLS makes each look new.
@@ -42,11 +47,13 @@ export interface Conduit {
 }
 
 /** Applies a changed roster or revocation at once: to registrations and to blocks that wait. */
-export function enforceRoster({ registry, deliveries, activity, attendance, audit, roster, now }: Conduit): void {
+export function enforceRoster(conduit: Conduit): void {
+  const { registry, deliveries, activity, attendance, audit, roster, rosterPieces, now } = conduit;
   registry.enforce();
   const belongs = (did: string) => roster.member(did) !== undefined;
   activity.enforce(belongs);
   attendance.enforce(belongs);
+  rosterPieces.enforce(belongs);
   audit.presence.enforce(belongs);
   audit.receipts.enforce(belongs);
   const mayRead = (did: string) => roster.member(did)?.roles.includes('receive') ?? false;

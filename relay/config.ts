@@ -93,6 +93,11 @@ function resolvePaths(config: RelayConfig, file: string): RelayConfig {
     store: config.store.kind === 'tmpfs' ? { ...config.store, path: from(config.store.path) } : config.store,
     audit: { ...config.audit, stick: config.audit.stick && { path: from(config.audit.stick.path) } },
     site: config.site && { ...config.site, rosterFile: from(config.site.rosterFile) },
+    appliance: config.appliance && {
+      statement: from(config.appliance.statement),
+      self: from(config.appliance.self),
+      synchronized: from(config.appliance.synchronized),
+    },
   };
 }
 

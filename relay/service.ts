@@ -1,10 +1,10 @@
 /** The assembly: the one place that makes a relay's parts and wires them. */
-import { readFile, stat } from 'node:fs/promises';
 import type { RelayConfig } from '../protocol/config.ts';
 import { type Engine, SEED_BYTES } from '../protocol/engine/engine.ts';
 import { Problem } from '../protocol/problem.ts';
 import { ROSTER } from '../protocol/roster.ts';
 import { toHex } from '../protocol/text.ts';
+import { readAppliance } from './appliance.ts';
 import { monotonicMs } from './clock.ts';
 import { type Conduit, lookAfterLog } from './conduit.ts';
 import { type OpenListener, openListener } from './http/listener.ts';
@@ -17,7 +17,9 @@ import { zoneGate } from './members/auth.ts';
 import { entitlementsOf } from './members/entitlements.ts';
 import { Receipts } from './members/receipts.ts';
 import { Registry } from './members/registry.ts';
+import { RosterPieces } from './members/roster-pieces.ts';
 import { RosterStore } from './members/roster-store.ts';
+import { readSiteFile } from './members/site-file.ts';
 import { Activity } from './monitor/activity.ts';
 import { Attendance } from './monitor/attendance.ts';
 import { type Log, makeLog } from './monitor/event-log.ts';
@@ -175,7 +177,13 @@ async function makeConduit(
   options: RelayOptions & Shared,
 ): Promise<Conduit> {
   const { engine, now, log, metrics, identity, version, startedMs, onDelivery } = options;
-  const roster = new RosterStore(engine, await readRosterFile(site.rosterFile), site);
+  const appliance = await readAppliance(config.appliance, now);
+  const roster = new RosterStore(
+    engine,
+    await readSiteFile(site.rosterFile, ROSTER.limit),
+    site,
+    appliance?.self ?? null,
+  );
   const { blockSize } = roster.current.profile;
   const opened = await openStore(config.store, blockSize, engine.random(16), (finding) => log.warn(finding, 'store'));
   const { store, adopted, ended, epoch, close } = opened;
@@ -186,6 +194,7 @@ async function makeConduit(
     now,
     startedMs,
     log,
+    appliance,
     quantum: () => roster.current.profile.logQuantum,
     freeBytes: options.freeBytes ?? (() => process.availableMemory()),
     seedAgain: () => logSeedAgain(config, engine),
@@ -194,12 +203,13 @@ async function makeConduit(
   const activity = new Activity(now);
   const deliveries = new Deliveries(
     store,
-    deliveryLimits(config.limits, () => roster.current.profile),
+    deliveryLimits(config.limits, () => roster.current.profile, appliance?.self.device.did ?? null),
     () => toHex(engine.random(16)),
     (event, transfer) => {
       audit.delivery(event, transfer);
       metrics.delivery(event);
       activity.delivery(event);
+      appliance?.test.delivery(event);
       log.debug(event, 'transfer');
       onDelivery?.(event);
     },
@@ -216,6 +226,7 @@ async function makeConduit(
     metrics,
     epoch,
     roster,
+    rosterPieces: new RosterPieces(roster, now),
     registry: new Registry(engine, roster, entitlementsOf(config.licenceKey)),
     store,
     deliveries,
@@ -230,6 +241,7 @@ async function makeConduit(
       },
     }),
     audit,
+    appliance,
     cover: makeCover(engine, store.blockBytes),
     now,
     async stop() {
@@ -238,15 +250,6 @@ async function makeConduit(
       close();
     },
   };
-}
-
-async function readRosterFile(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Problem('config-missing', `the roster file ${path} cannot be read (${error.code})`);
-  });
-  if (size > ROSTER.limit)
-    throw new Problem('file-invalid', `${path} has ${size} bytes, a roster at most ${ROSTER.limit}`);
-  return readFile(path);
 }
 
 function makeCover(engine: Engine, blockBytes: number): Buffer {

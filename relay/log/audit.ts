@@ -42,6 +42,8 @@ export interface AuditOptions {
   readonly stick: Stick | null;
   /** Name of the relay. */
   readonly name: string;
+  /** The device by which the relay tests itself; its records say so. */
+  readonly self: string | null;
   /** How many cosigners must hold a record before it may leave memory. */
   readonly pruneQuorum: number;
   /** Monotonic milliseconds. */
@@ -84,7 +86,9 @@ export class Audit {
 
   /** Adds a record. */
   record(draft: Draft): Recorded {
-    return this.#options.sequencer.record(draft);
+    const { sequencer, self } = this.#options;
+    if (draft.src.id !== self) return sequencer.record(draft);
+    return sequencer.record({ ...draft, src: { id: self, k: 'self' } });
   }
 
   /** Adds a record of the relay itself that it did something. */

@@ -5,6 +5,7 @@ import { canonicalBytes } from '../../protocol/canonical.ts';
 import type { RelayConfig } from '../../protocol/config.ts';
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { toBase64Url } from '../../protocol/text.ts';
+import type { Appliance } from '../appliance.ts';
 import type { RelayIdentity } from '../identity.ts';
 import type { Log } from '../monitor/event-log.ts';
 import type { Version } from '../version.ts';
@@ -30,11 +31,13 @@ export interface OpenAuditOptions extends SignerThreadOptions {
   readonly startedMs: number;
   readonly freeBytes: () => number;
   readonly log: Log;
+  /** Null on a host that is no appliance. */
+  readonly appliance: Appliance | null;
 }
 
 /** Opens the log. Nobody else may use the store's folder. */
 export async function openAudit(config: RelayConfig, options: OpenAuditOptions): Promise<Audit> {
-  const { engine, identity, version, quantum, now, startedMs, freeBytes, log } = options;
+  const { engine, identity, version, quantum, now, startedMs, freeBytes, log, appliance } = options;
   const { mode, ramMiB, pruneQuorum, stick: onStick } = config.audit;
   const { name, store, licenceKey } = config;
   const onFault = (fact: string): void => log.warn({ fact }, 'audit');
@@ -60,17 +63,26 @@ export async function openAudit(config: RelayConfig, options: OpenAuditOptions):
   const before = epochs.previous;
   const salt = engine.random(32);
   const salted = (bytes: Uint8Array): string => toBase64Url(engine.sha256(salt, bytes));
-  const loaded = { hash: salted(canonicalBytes({ ...config, licenceKey: null })), version: 0 };
+  const loaded = appliance?.opening.config ?? {
+    hash: salted(canonicalBytes({ ...config, licenceKey: null })),
+    version: 0,
+  };
   const boot = bootReason({
     statement: left,
     keepsJournal: folder !== null,
     software: version.version,
     machineSeconds: uptime(),
   });
-  const opening = { boot, config: loaded, software: version.version };
-  const timing = { startedMs, quantum, ...(stick && { archive: stick }) };
+  const opening = { ...appliance?.opening, boot, config: loaded, software: version.version };
+  const timing = {
+    startedMs,
+    quantum,
+    ...(stick && { archive: stick }),
+    ...(appliance && { timeQuality: () => appliance.timeQuality() }),
+  };
   const sequencer = new Sequencer({ ...shared, mode, opening, onFault, ...timing });
-  const audit = new Audit({ ...shared, sequencer, stick, pruneQuorum, freeBytes, onFault });
+  const self = appliance?.self.device.did ?? null;
+  const audit = new Audit({ ...shared, sequencer, stick, self, pruneQuorum, freeBytes, onFault });
   audit.did('boot', { reason: boot });
   if (before.source !== 'none') {
     audit.did('import.prev', { origin: before.origin, root: before.tailRoot, size: before.tailSize });

@@ -2,6 +2,7 @@
 import type { Engine } from '../../protocol/engine/engine.ts';
 import type { EpochOpening } from '../../protocol/epoch-opening.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
+import type { LogEvent } from '../../protocol/log-record.ts';
 import type { Archive } from './archive.ts';
 import type { Epochs } from './epochs.ts';
 import type { Signer } from './signer.ts';
@@ -15,7 +16,7 @@ export interface SequencerOptions {
   readonly archive?: Archive;
   /** Name of the relay. */
   readonly name: string;
-  readonly opening: Pick<EpochOpening, 'boot' | 'config' | 'software'>;
+  readonly opening: Pick<EpochOpening, 'boot' | 'config' | 'software' | 'image'>;
   /** Leaves from head to head (quantum.ts); asked anew for each. */
   readonly quantum: () => number;
   /** Monotonic milliseconds, and when the process began by them. */
@@ -23,6 +24,8 @@ export interface SequencerOptions {
   readonly startedMs: number;
   /** POSIX milliseconds. */
   readonly wall: () => number;
+  /** How far to believe it; `none` when it is left out. */
+  readonly timeQuality?: () => LogEvent['tq'];
   /** Told of what an operator must know. */
   readonly onFault: (fact: string) => void;
   readonly headMs?: number;

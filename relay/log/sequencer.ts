@@ -157,8 +157,9 @@ export class Sequencer implements LogView {
   }
 
   #common(t: number): Pick<LogEvent, 'n' | 't' | 'tq' | 'up'> {
-    const { engine, now, startedMs } = this.#options;
-    return { n: toBase64Url(engine.random(LOG_NONCE_BYTES)), t, tq: 'none', up: Math.floor(now() - startedMs) };
+    const { engine, now, startedMs, timeQuality } = this.#options;
+    const tq = timeQuality?.() ?? 'none';
+    return { n: toBase64Url(engine.random(LOG_NONCE_BYTES)), t, tq, up: Math.floor(now() - startedMs) };
   }
 
   #newTime(): LogTime {

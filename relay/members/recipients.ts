@@ -20,9 +20,12 @@ export function recipientsOf(
   sender: Member,
   site: { readonly registry: Registry; readonly roster: RosterStore; readonly maxTtlSeconds: number },
 ): Recipient[] {
-  const allowed = routeOf(site.roster.current, sender.device.name).recipients;
+  const { roster, registry } = site;
+  const allowed = registry.isSelf(sender.device.did)
+    ? [sender.device]
+    : routeOf(roster.current, sender.device.name).recipients;
   const recipients = header.stanzas.flatMap(({ keyId, ackCommit }) => {
-    const named = site.registry.withKeyId(toBase64Url(keyId)).filter(({ device }) => device.roles.includes('receive'));
+    const named = registry.withKeyId(toBase64Url(keyId)).filter(({ device }) => device.roles.includes('receive'));
     const routed = named.filter(({ device }) => allowed.includes(device));
     if (routed.length === 0 && named.length > 0) {
       const names = named.map(({ device }) => device.name).join(', ');

@@ -31,8 +31,14 @@ export class Registry {
     this.#entitlements = entitlements;
   }
 
+  /** How many devices of the site are registered. */
   get size(): number {
-    return this.#byDid.size;
+    return [...this.#byDid.keys()].filter((did) => !this.isSelf(did)).length;
+  }
+
+  /** Whether it is the device by which this relay tests itself. */
+  isSelf(did: string): boolean {
+    return this.#roster.isSelf(did);
   }
 
   /**
@@ -48,7 +54,7 @@ export class Registry {
     if (!device) throw new Problem('not-in-roster', `roster ${this.#roster.current.version} has no ${grant.did}`);
     const before = this.#byDid.get(grant.did);
     if (before) refuseOlder(before, registration);
-    else if (this.size >= this.#entitlements.maxDevices) {
+    else if (!this.isSelf(grant.did) && this.size >= this.#entitlements.maxDevices) {
       throw new Problem('quota-exceeded', `${this.size} devices are registered, the licence allows as many`);
     }
     this.#drop(grant.did);

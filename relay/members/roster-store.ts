@@ -7,6 +7,7 @@ import { Problem } from '../../protocol/problem.ts';
 import { isRevoked, REVOCATION, type Revocation, type RevokedEntry } from '../../protocol/revocation.ts';
 import { deviceWithDid, openRoster, operatorKeys, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 import { openDocumentBytes } from '../../protocol/signed.ts';
+import type { SelfDevice } from './self-device.ts';
 
 /** Most revocations by statement; more belong into a roster. */
 const MAX_STATEMENTS = 4096;
@@ -22,16 +23,18 @@ export class RosterStore {
   #roster: Roster;
   #bytes: Uint8Array;
   readonly #fileVersion: number;
+  readonly #self: SelfDevice | null;
   /** Revocations by statement, in the order of arrival. */
   #statements: readonly RevokedEntry[] = [];
 
   /** Begins with the bytes of the roster file; refuses what `openRoster` refuses. */
-  constructor(engine: Engine, bytes: Uint8Array, trust: SiteTrust) {
+  constructor(engine: Engine, bytes: Uint8Array, trust: SiteTrust, self: SelfDevice | null = null) {
     this.#engine = engine;
     this.#trust = trust;
     this.#roster = openRoster(engine, bytes, { ...trust, minVersion: 0 });
     this.#bytes = bytes;
     this.#fileVersion = this.#roster.version;
+    this.#self = self;
   }
 
   get current(): Roster {
@@ -102,8 +105,19 @@ export class RosterStore {
     return isRevoked(this.#roster.revocations, did, apiKeyHash) || isRevoked(this.#statements, did, apiKeyHash);
   }
 
-  /** The roster's entry of a device that is not revoked. */
+  /** Whether it is the device by which this relay tests itself. */
+  isSelf(did: string): boolean {
+    return did === this.#self?.device.did;
+  }
+
+  /** Whose word is a grant for `did`: the operator's, and for `self` its own. */
+  grantKeys(did: string): VerifyingKeys {
+    return this.isSelf(did) ? this.#self!.keys : operatorKeys(this.#roster);
+  }
+
+  /** The roster's entry of a device that is not revoked; that of `self`, which stands in none. */
   member(did: string): RosterDevice | undefined {
+    if (this.isSelf(did)) return this.#self!.device;
     return this.isRevoked(did) ? undefined : deviceWithDid(this.#roster, did);
   }
 }

@@ -35,10 +35,11 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
     return { status: 'not-ready', reasons, notices: [], ...base };
   }
   const { mode, alarm } = conduit.audit.view;
-  const isClosed = mode === 'required-degraded';
+  const untested = conduit.appliance?.test.reason ?? null;
+  const reasons = [...(mode === 'required-degraded' ? [`audit log: ${alarm}`] : []), ...(untested ? [untested] : [])];
   return {
-    status: isClosed ? 'not-ready' : 'ready',
-    reasons: isClosed ? [`audit log: ${alarm}`] : [],
+    status: reasons.length > 0 ? 'not-ready' : 'ready',
+    reasons,
     notices: noticesOf(conduit),
     ...base,
     epoch: toHex(conduit.epoch),
@@ -50,8 +51,9 @@ export function healthOf(name: string, version: Version, uptimeMs: number, condu
   };
 }
 
-function noticesOf({ roster, store, audit }: Conduit): string[] {
+function noticesOf({ roster, store, audit, appliance }: Conduit): string[] {
   const notices = logNotices(audit.state);
+  if (appliance?.test.notice) notices.push(appliance.test.notice);
   if (roster.unrostered > 0) {
     notices.push(`${roster.unrostered} revocations stand in no roster: publish one, and put it into the site's file`);
   }

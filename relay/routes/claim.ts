@@ -54,7 +54,8 @@ export function claimRoutes(conduit: Conduit): MemberRoute[] {
 
 async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknown> {
   const uniform = isUniform(exchange);
-  if (uniform) conduit.attendance.heard(exchange.member().device.did);
+  const { did } = exchange.member().device;
+  if (uniform) conduit.attendance.heard(did);
   let given: readonly ControlItem[] = [{ type: 'cover' }];
   const held: { lease?: Lease | undefined } = {};
   const act = async (): Promise<ControlItem[]> => {
@@ -73,7 +74,9 @@ async function claim(conduit: Conduit, exchange: MemberExchange): Promise<unknow
     throw thrown;
   });
   const { lease } = held;
-  const frame = encodeControl(fillControl([epoch(conduit), ...given, ...said]).fits);
+  const { fits } = fillControl([epoch(conduit), ...given, ...said]);
+  const piece = uniform ? conduit.rosterPieces.beside(did, roomBeside(fits)) : [];
+  const frame = encodeControl([...fits, ...piece]);
   return streamParts(exchange.reply, [lease?.bytes ?? conduit.cover, frame], {
     timeLimitMs: bodyMs(conduit),
     windowMs: uniform ? windowMs(conduit.roster.current.profile.intervalMs) : 0,

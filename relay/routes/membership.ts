@@ -3,13 +3,7 @@
  * of roster and keys, and gets what is new, the oldest first, as much as one control frame holds.
  */
 import { canonicalBytes } from '../../protocol/canonical.ts';
-import {
-  CONTROL_BYTES,
-  type ControlItem,
-  itemOf,
-  MAX_ROSTER_PIECE_BYTES,
-  parseControl,
-} from '../../protocol/control.ts';
+import { CONTROL_BYTES, type ControlItem, itemOf, parseControl } from '../../protocol/control.ts';
 import { fillControl } from '../../protocol/control-room.ts';
 import { digestOf } from '../../protocol/identity.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -39,18 +33,9 @@ async function join(conduit: Conduit, exchange: OpenExchange): Promise<readonly 
     return registration.bytes;
   });
   conduit.audit.receipts.introduced(device.did);
-  return [...rosterPiece(conduit, items), ...peers(conduit, device.name, items)];
-}
-
-/** The next piece of the roster in force, for a device that has an older one. */
-function rosterPiece({ roster }: Conduit, items: readonly ControlItem[]): ControlItem[] {
   const has = itemOf(items, 'rosterHave');
-  const { bytes, current } = roster;
-  const { version } = current;
-  if (!has || has.version >= version) return [];
-  const offset = has.partVersion === version && has.partBytes < bytes.length ? has.partBytes : 0;
-  const piece = bytes.subarray(offset, offset + MAX_ROSTER_PIECE_BYTES);
-  return [{ type: 'rosterPiece', version, offset, total: bytes.length, bytes: piece }];
+  const piece = has ? conduit.rosterPieces.answer(device.did, has) : [];
+  return [...piece, ...peers(conduit, device.name, items)];
 }
 
 /** The keys of registered peers that the device did not say that it has. */

@@ -3,7 +3,6 @@ import { type Json, parseJson } from '../../protocol/canonical.ts';
 import { apiKeyHash } from '../../protocol/identity.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { openRegistration, REGISTRATION_LIMIT, type Registration } from '../../protocol/registration.ts';
-import { operatorKeys } from '../../protocol/roster.ts';
 import type { Conduit } from '../conduit.ts';
 import { registrationRecords } from '../log/site-changes.ts';
 import { bearerKey, NotAuthenticated } from '../members/auth.ts';
@@ -24,7 +23,7 @@ export async function registered(
   const { zone } = exchange;
   const registration = await proved(conduit, exchange, read);
   const entry = roster.member(registration.grant.did);
-  if (entry && !zone.admits(entry.zone)) {
+  if (entry && !zone.admits(entry.zone) && !roster.isSelf(entry.did)) {
     throw new Problem('not-available', `${entry.name} is of zone ${entry.zone} and registered in zone ${zone.name}`);
   }
   // The caller is a device of this site and in its place: it is told what is wrong.
@@ -50,8 +49,9 @@ async function proved(
   try {
     const apiKey = bearerKey(request.headers.authorization);
     const value = parseJson(await read(), REGISTRATION_LIMIT);
-    if (!roster.member(claimedDid(value))) refuseSpent();
-    const trust = { operatorKeys: operatorKeys(roster.current), siteId: roster.current.siteId };
+    const claimed = claimedDid(value);
+    if (!roster.member(claimed)) refuseSpent();
+    const trust = { operatorKeys: roster.grantKeys(claimed), siteId: roster.current.siteId };
     const registration = openRegistration(engine, value, trust);
     if (registration.grant.apiKeyHash !== apiKeyHash(engine, apiKey)) {
       throw new Problem('signature-invalid', 'the grant names another API key');

@@ -90,7 +90,9 @@ async function submit(conduit: Conduit, exchange: MemberExchange): Promise<unkno
   const said = [epoch(conduit), ...taken];
   const count = Math.floor(roomBeside(said) / RECEIPT_ROOM);
   const receipts = conduit.receipts.next(did, count).map((bytes) => ({ type: 'receipt' as const, bytes }));
-  return sendControl(exchange.reply, uniform ? 200 : 201, [...said, ...receipts]);
+  const told = [...said, ...receipts];
+  const piece = uniform ? conduit.rosterPieces.beside(did, roomBeside(told)) : [];
+  return sendControl(exchange.reply, uniform ? 200 : 201, [...told, ...piece]);
 }
 
 async function take(conduit: Conduit, exchange: MemberExchange, from: From): Promise<ControlItem[]> {

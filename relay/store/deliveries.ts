@@ -7,7 +7,8 @@
  */
 import { equalBytes } from '../../protocol/bytes.ts';
 import type { TransferState } from '../../protocol/control.ts';
-import { Problem, type RejectCode } from '../../protocol/problem.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { RejectCode } from '../../protocol/reject.ts';
 import type { Zone } from '../../protocol/shapes.ts';
 import type { BlockStore, Slot } from './block-store.ts';
 import { Due } from './due.ts';
@@ -89,7 +90,7 @@ export class Deliveries {
   admit(now: number, sender: string, zone: Zone): Slot {
     this.settle(now);
     this.#quotas.refuseBeyond(sender, zone);
-    const slot = this.#store.take();
+    const slot = this.#quotas.keptFrom(sender) && this.#store.count().free === 1 ? null : this.#store.take();
     if (!slot) throw new Problem('slots-full', 'every slot holds a block');
     this.#quotas.take(slot, sender, zone);
     return slot;

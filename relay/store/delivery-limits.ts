@@ -7,9 +7,14 @@ import type { DeliveryLimits } from './deliveries.ts';
 const LEASE_SLOTS = 4;
 
 /** Limits that follow the profile of the moment: each lane of a reader has leases of its own. */
-export function deliveryLimits(limits: RelayConfig['limits'], profile: () => Roster['profile']): DeliveryLimits {
+export function deliveryLimits(
+  limits: RelayConfig['limits'],
+  profile: () => Roster['profile'],
+  self: string | null,
+): DeliveryLimits {
   return {
     ...limits,
+    self,
     get leaseMs() {
       return Math.max(limits.leaseSeconds * 1000, LEASE_SLOTS * profile().intervalMs);
     },

@@ -1,6 +1,6 @@
 /** What happened to a transfer: the one stream of facts that log, metrics and audit log are fed from. */
 import type { TransferState } from '../../protocol/control.ts';
-import type { RejectCode } from '../../protocol/problem.ts';
+import type { RejectCode } from '../../protocol/reject.ts';
 import type { Transfer, View } from './transfer.ts';
 
 export interface DeliveryEvent {

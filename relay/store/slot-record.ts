@@ -8,7 +8,8 @@
 import { createHash } from 'node:crypto';
 import { ByteReader, ByteWriter, equalBytes, isZero, utf8 } from '../../protocol/bytes.ts';
 import { didOf, digestOf } from '../../protocol/identity.ts';
-import { Problem, REJECT_CODES } from '../../protocol/problem.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { REJECT_CODES } from '../../protocol/reject.ts';
 import { fromHex, toHex } from '../../protocol/text.ts';
 import { type Transfer, VIEW_STATES, type View } from './transfer.ts';
 

@@ -1,6 +1,6 @@
 /** One accepted block and what became of it for each of its recipients: plain data, written by deliveries.ts only. */
 import type { TransferState } from '../../protocol/control.ts';
-import type { RejectCode } from '../../protocol/problem.ts';
+import type { RejectCode } from '../../protocol/reject.ts';
 import type { Slot } from './block-store.ts';
 
 /** `waiting` and `leased` are open, the others are ends. By their number in a slot file. */

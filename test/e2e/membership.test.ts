@@ -1,16 +1,30 @@
 /** The exchange of members: one frame up and one down, over which roster and keys come piece by piece. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { CONTROL_BYTES, type ControlItem, encodeControl } from '../../protocol/control.ts';
+import {
+  CONTROL_BYTES,
+  type ControlItem,
+  encodeControl,
+  itemOf,
+  MAX_ROSTER_PIECE_BYTES,
+} from '../../protocol/control.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { didOf } from '../../protocol/identity.ts';
+import { MEMBERSHIP_SLOTS } from '../../protocol/slot-plan.ts';
 import type { Enrolment } from '../../tools/lib/device.ts';
 import { Directory } from '../../tools/lib/directory.ts';
 import { Membership } from '../../tools/lib/membership.ts';
 import { RelayClient } from '../../tools/lib/relay-client.ts';
+import { figuresOf, until } from '../fixtures/clients.ts';
+import { INTERVAL_MS, makePlant } from '../fixtures/flow.ts';
 import { smallPlant } from '../fixtures/plant.ts';
-import { type RunningRelay, runRelay } from '../fixtures/relay.ts';
+import { type RunningRelay, runRelay, sealTo, sessionItem } from '../fixtures/relay.ts';
 import { type Site, type SiteDevice, seedOf } from '../fixtures/site.ts';
+
+t.setTimeout(90_000);
+
+const BLOCK = 65_536;
 
 /** A member as its client would be, with what it knows; `heard` counts exchanges. */
 function makeMember(t: Test, running: RunningRelay, site: Site, device: SiteDevice) {
@@ -52,6 +66,57 @@ t.test('a start brings the whole roster and every key that is needed, piece by p
   running.conduit.roster.publish(largeRoster(site, 4, 500));
   for (let i = 0; i < 4; i++) await membership.renew();
   t.equal(directory.roster.version, 4, 'a piece of another version begins anew');
+});
+
+t.test('a newer roster comes beside blocks too, in the slots of sender and receiver', async (t) => {
+  const site = smallPlant(t.testdir());
+  const running = await runRelay(t, site);
+  const [plc, historian] = [site.device('plc'), site.device('historian')];
+  const sender = makeMember(t, running, site, plc);
+  const reader = makeMember(t, running, site, historian);
+  for (const { membership } of [sender, reader]) await membership.join();
+  running.conduit.roster.publish(largeRoster(site, 2, 250));
+  const slots = {
+    submit: () => sender.client.submit(sealTo(plc, [historian])),
+    claim: async () => (await reader.client.claim([sessionItem()], BLOCK)).items,
+  };
+  const { intervalMs } = site.roster.profile;
+  for (const [exchange, { membership, directory }] of [
+    [slots.submit, sender],
+    [slots.claim, reader],
+  ] as const) {
+    const slot = async () => {
+      await sleep(intervalMs / 2);
+      return exchange();
+    };
+    const before = membership.renewals;
+    const lost = itemOf(await slot(), 'rosterPiece')!;
+    t.equal(lost.offset, 0);
+    const next = await slot();
+    t.equal(itemOf(next, 'rosterPiece')!.offset, lost.bytes.length);
+    membership.takeBeside(next); // does not follow on anything here
+    t.equal(directory.roster.version, 1);
+    await membership.renew();
+    for (let i = 0; i < 4 && directory.roster.version === 1; i++) membership.takeBeside(await slot());
+    t.equal(directory.roster.version, 2);
+    t.equal(membership.renewals, before + 1, 'the other pieces came in slots');
+    t.notOk(itemOf(await slot(), 'rosterPiece'), 'and then no more');
+  }
+});
+
+t.test('a sender and a receiver at work have a large roster before they ask for all of its pieces', async (t) => {
+  const plant = await makePlant(t);
+  const clients = [plant.sender(['--stdin', '--metrics', '0']), plant.receiver(['--metrics', '0'])];
+  const accepted = (): number => plant.events.filter(({ type }) => type === 'accepted').length;
+  await until('blocks', () => accepted() >= 3, clients[0]!.stderr);
+  const { roster } = plant.relay.conduit!;
+  roster.publish(largeRoster(plant.site, 2, 1000));
+  const pieces = Math.ceil(roster.bytes.length / MAX_ROSTER_PIECE_BYTES);
+  const before = accepted();
+  for (const client of clients) while ((await figuresOf(client)).roster_version !== 2) await sleep(INTERVAL_MS);
+  const slots = accepted() - before;
+  const asked = (pieces - 1) * MEMBERSHIP_SLOTS;
+  t.ok(slots < asked, `${pieces} pieces in ${slots} slots; by asking it takes ${asked} at least`);
 });
 
 t.test('a key is given to who has another one, and to nobody twice', async (t) => {

@@ -7,7 +7,8 @@ import { encodeControl, TRANSFER_STATES } from '../../protocol/control.ts';
 import { FRAME_TYPES, TIME_QUALITIES } from '../../protocol/frame.ts';
 import { ACTIONS, AUDIT_MODES, CATEGORIES } from '../../protocol/log-action.ts';
 import { SOURCE_STATES } from '../../protocol/payload.ts';
-import { PROBLEMS, REJECT_CODES } from '../../protocol/problem.ts';
+import { PROBLEMS } from '../../protocol/problem.ts';
+import { REJECT_CODES } from '../../protocol/reject.ts';
 import { PROBLEMS_FILE, problemsPage } from './make-problems.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

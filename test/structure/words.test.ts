@@ -69,7 +69,9 @@ function wordViolations(sources: Sources): string[] {
 
 t.test('the project keeps the rules', async (t) => {
   const sources: Record<string, string> = {};
-  for (const path of globSync('{protocol,relay,tools,bench,bin,test}/**/*.{ts,mjs}', { cwd: ROOT })) {
+  for (const path of globSync('{protocol,relay,tools,appliance,bench,image-build,bin,test}/**/*.{ts,mjs}', {
+    cwd: ROOT,
+  })) {
     sources[path] = readFileSync(join(ROOT, path), 'utf8');
   }
   for (const path of RULES.flatMap(({ except }) => except)) t.ok(sources[path], `${path} exists`);

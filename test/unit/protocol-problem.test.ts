@@ -1,5 +1,6 @@
 import t from 'tap';
-import { asProblem, PROBLEMS, Problem, type ProblemCode, REJECT_CODES, rejectCodeOf } from '../../protocol/problem.ts';
+import { asProblem, PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { REJECT_CODES, rejectCodeOf } from '../../protocol/reject.ts';
 
 t.test('a problem carries code, fact, place, status and how to mend it', async (t) => {
   const problem = new Problem('schema-invalid', 'x must be y', 'devices[3].name');

@@ -22,6 +22,7 @@ t.test('a stick that kept the log over a power cut does not make it a restart', 
   });
   const run = async () => {
     const audit = await openAudit(config, {
+      appliance: null,
       engine,
       identity: relayIdentity(engine, seedOf('relay'), 'relay'),
       version: { version: '1.2.3' } as never,

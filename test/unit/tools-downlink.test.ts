@@ -40,7 +40,11 @@ function makeDownlink({ gives, slots, lanes = 1, take = (number) => [ackOf(numbe
         return { block: new Uint8Array([number]), items: [number > 0 ? leaseOf(number) : { type: 'cover' }] };
       },
     } as unknown as RelayClient,
-    membership: { isComplete: true, renew: async () => ({ isNew: false, problems: [] }) } as unknown as Membership,
+    membership: {
+      isComplete: true,
+      renew: async () => ({ isNew: false, problems: [] }),
+      takeBeside: () => {},
+    } as unknown as Membership,
     directory: { roster } as unknown as Directory,
     intake: { take: async ([number]) => take(number!), takeAgain: async () => [] },
     newSessionId: () => {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
-import { REJECT_CODES, type RejectCode } from '../../protocol/problem.ts';
+import { REJECT_CODES, type RejectCode } from '../../protocol/reject.ts';
 import type { Batch } from '../../tools/sender/batch.ts';
 import { takeFile } from '../../tools/sender/file-source.ts';
 import type { Outbox } from '../../tools/sender/outbox.ts';

@@ -1,5 +1,6 @@
 /** When a client renews its standing: at fixed times and when it begins, and never because it was refused. */
 import t from 'tap';
+import type { ControlItem } from '../../protocol/control.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
 import type { News } from '../../tools/lib/membership.ts';
 import { Renewal } from '../../tools/lib/renewal.ts';
@@ -18,6 +19,9 @@ function makeRenewal() {
       return new Promise<News>((resolve, reject) => {
         settle = { resolve, reject };
       });
+    },
+    takeBeside(items: readonly ControlItem[]) {
+      if (items.length > 0) throw new Problem('signature-invalid', 'not a roster of the operator');
     },
   };
   const renewal = new Renewal(membership, ({ code }) => void problems.push(code));
@@ -46,6 +50,14 @@ t.test('each ten slots; not because something was refused', async (t) => {
     renewal.noteFailure(new Problem(code, 'refused'));
     t.equal(await renewals(41, 42), 0, code);
   }
+});
+
+t.test('what is wrong with what came beside a block is said, and no more', async (t) => {
+  const { renewal, problems, renewals } = makeRenewal();
+  renewal.takeBeside([]);
+  renewal.takeBeside([{ type: 'cover' }]);
+  t.strictSame(problems, ['signature-invalid']);
+  t.equal(await renewals(1, 2), 0);
 });
 
 t.test('when a connection was lost, when credentials changed, while a peer was never met', async (t) => {

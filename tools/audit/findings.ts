@@ -1,6 +1,6 @@
 /** What a check found: failures, each with its exact place, and notices, which fail nothing. */
 import { asProblem, type Problem, type ProblemCode } from '../../protocol/problem.ts';
-import { printable } from './printable.ts';
+import { printable } from '../lib/printable.ts';
 
 /** Failures that are kept; the rest is counted. */
 const MOST = 1000;

@@ -1,7 +1,7 @@
 /** Log records in lines of text for people. */
 import { SIGNATURE_ALGORITHMS } from '../../protocol/engine/engine.ts';
 import type { LogEvent } from '../../protocol/log-record.ts';
-import { printable } from './printable.ts';
+import { printable } from '../lib/printable.ts';
 
 /** Signatures and keys are longer, and say nothing to a reader. */
 const MAX_VALUE_CHARACTERS = Math.ceil((SIGNATURE_ALGORITHMS.ed25519.publicKeyBytes * 4) / 3);

@@ -2,8 +2,8 @@
 import { ACTIONS } from '../../protocol/log-action.ts';
 import type { LogEvent } from '../../protocol/log-record.ts';
 import { escapeMarkup } from '../lib/markup.ts';
+import { printable } from '../lib/printable.ts';
 import type { ActivityReport, Listed } from './activity-report.ts';
-import { printable } from './printable.ts';
 import { timelineSvg } from './timeline-svg.ts';
 
 /** What stands above the counts: whether the records can be trusted. */

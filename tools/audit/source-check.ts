@@ -5,12 +5,14 @@
  */
 import type { Engine } from '../../protocol/engine/engine.ts';
 import type { LogEvent } from '../../protocol/log-record.ts';
+import type { NoteKey } from '../../protocol/note-key.ts';
 import { toBase64Url } from '../../protocol/text.ts';
 import { TILE_WIDTH } from '../../protocol/tile.ts';
 import { checkChain } from './chain-check.ts';
 import { heldIn } from './epoch-tiles.ts';
 import type { EpochPlace, ExportSource } from './export-source.ts';
 import { type Finding, Findings } from './findings.ts';
+import { checkInbox } from './inbox-check.ts';
 import { type CheckedLeaves, checkLeaves, type Expectation } from './leaf-check.ts';
 import { checkManifest } from './manifest-check.ts';
 import { checkProofs } from './proof-check.ts';
@@ -24,6 +26,8 @@ export interface SourceCheckOptions {
   readonly logPin: string;
   /** An export that was made earlier. */
   readonly earlier?: ExportSource;
+  /** Archives whose cosignatures must hold. */
+  readonly cosigners?: readonly NoteKey[];
   /** Checks log receipts against what was found. */
   readonly receipts?: (epochs: readonly CheckedEpoch[], findings: Findings) => ReceiptCounts;
   /** The export has no manifest yet. */
@@ -106,6 +110,7 @@ class SourceCheck {
     const missing = earlier.filter(({ origin }) => !found.some((epoch) => epoch.origin === origin));
     const chain = checkChain(found, missing, this.#findings);
     this.#options.onEpochs?.(chain.epochs);
+    const cosigned = checkInbox(engine, chain.epochs, this.#options.cosigners ?? [], this.#findings);
     const sizes = chain.epochs.map((epoch) => this.#sizeOf(epoch, chain.tails.get(epoch.origin)));
     const all = sizes.reduce((sum, size) => sum + size, 0);
     let done = 0;
@@ -116,6 +121,7 @@ class SourceCheck {
         ...checkProofs(engine, epoch, this.#findings),
         ...(chain.expectations.get(epoch.origin) ?? []),
         ...this.#earlierHeads(epoch, earlier),
+        ...cosigned.filter(({ origin }) => origin === epoch.origin),
       ];
       const result = this.#leaves(epoch, size, expectations, (leaves) =>
         this.#options.onProgress?.(done + leaves, all),

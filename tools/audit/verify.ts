@@ -1,13 +1,16 @@
 /** `ghostpipe-audit verify`: everything that an export says, from its data and one pin. */
 import { nativeEngine } from '../../protocol/engine/native.ts';
-import { Problem } from '../../protocol/problem.ts';
+import { type NoteKey, parseVerifierKey } from '../../protocol/note-key.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
 import { type Arguments, type CommandSpec, EXIT, printJson, runCommand } from '../lib/command.ts';
+import { readFileBounded } from '../lib/files.ts';
 import { checkExport, type EpochReport, type ExportCheckOptions, type ExportReport } from './export-check.ts';
 import { findingLine } from './findings.ts';
 import { logPinOption, PIN_OPTIONS } from './pin-option.ts';
 import { Progress } from './progress.ts';
 import { unsealOption } from './unseal-option.ts';
 
+const MAX_KEYS_BYTES = 65_536;
 /** Failures that are printed; JSON has more. */
 const SHOWN = 20;
 
@@ -18,6 +21,11 @@ const SPEC: CommandSpec = {
   options: {
     ...PIN_OPTIONS,
     against: { type: 'string', value: 'DIR', help: 'an earlier export: this one has to continue it' },
+    'cosigner-key': {
+      type: 'string',
+      value: 'FILE',
+      help: 'verifier keys of archives, one a line: their cosignatures are checked',
+    },
     receipts: { type: 'string', value: 'DIR', help: 'files with log receipts that senders were given' },
   },
   examples: [
@@ -31,16 +39,32 @@ const SPEC: CommandSpec = {
 /** Exit code 0 when all of it holds, 1 when something does not, 3 when there is no export to verify. */
 export function verify(argv: readonly string[]): Promise<number> {
   return runCommand(SPEC, argv, async (args) => {
-    const [against, receipts] = [args.text('against'), args.text('receipts')];
+    const [against, receipts, keys] = [args.text('against'), args.text('receipts'), args.text('cosigner-key')];
     const report = checkFolder(args, {
       what: 'verifying',
       ...(against === undefined ? {} : { against }),
       ...(receipts === undefined ? {} : { receipts }),
+      ...(keys === undefined ? {} : { cosigners: verifierKeysIn(keys) }),
     });
     if (args.flag('json')) printJson(report);
     else process.stdout.write(`${reportLines(report).join('\n')}\n`);
     return report.ok ? EXIT.ok : EXIT.failed;
   });
+}
+
+/** The verifier keys in a file; refuses `key-missing` and `file-invalid`. */
+function verifierKeysIn(path: string): NoteKey[] {
+  const bytes = readFileBounded(path, MAX_KEYS_BYTES);
+  if (!bytes) throw new Problem('key-missing', `${path} is not there: it should have what "cosigner" printed`);
+  const lines = Buffer.from(bytes)
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '');
+  try {
+    return lines.map((line) => parseVerifierKey(nativeEngine, line));
+  } catch (thrown) {
+    throw new Problem('file-invalid', `${path}: ${asProblem(thrown).detail}`);
+  }
 }
 
 /** The folder that stands as first word; refuses `usage`. */
@@ -54,7 +78,10 @@ export type OnRecord = NonNullable<ExportCheckOptions['onRecord']>;
 /** Verifies the folder that is the first word, and says meanwhile how far it is. */
 export function checkFolder(
   args: Arguments,
-  { what, ...options }: { readonly what: string } & Pick<ExportCheckOptions, 'against' | 'receipts' | 'onRecord'>,
+  {
+    what,
+    ...options
+  }: { readonly what: string } & Pick<ExportCheckOptions, 'against' | 'receipts' | 'cosigners' | 'onRecord'>,
 ): ExportReport {
   const [folder, logPin, unseal] = [folderArgument(args), logPinOption(args), unsealOption(args)];
   const progress = new Progress(what);

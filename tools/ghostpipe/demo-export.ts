@@ -10,8 +10,8 @@ import { RelayLog } from '../audit/relay-log.ts';
 import { ToolProcess } from '../lib/tool-process.ts';
 import type { EphemeralSite } from './ephemeral-site.ts';
 
-/** A head comes every 30 s. */
-const HEAD_PATIENCE_MS = 40_000;
+/** A head comes every 30 s; a busy host may be late with it. */
+const HEAD_PATIENCE_MS = 90_000;
 
 export interface DemoExport {
   readonly folder: string;
@@ -50,5 +50,11 @@ async function untilNextHead(log: RelayLog): Promise<void> {
   const newest = async () => JSON.stringify((await log.heads())[0]);
   const before = await newest();
   const end = performance.now() + HEAD_PATIENCE_MS;
-  while ((await newest()) === before && performance.now() < end) await sleep(500);
+  while ((await newest()) === before) {
+    if (performance.now() > end) {
+      const fact = `the relay signed no new head within ${HEAD_PATIENCE_MS / 1000} s: the export would lack the end of the run`;
+      throw new Problem('log-missing', fact);
+    }
+    await sleep(500);
+  }
 }

@@ -95,6 +95,17 @@ export class Membership {
     return { isNew, problems };
   }
 
+  /** Takes the piece of a newer roster that came beside a block, when it follows on what is here; throws as `renew`. */
+  takeBeside(items: readonly ControlItem[]): void {
+    const piece = itemOf(items, 'rosterPiece');
+    if (piece && piece.offset <= this.#have(piece).length) this.#takePiece(piece);
+  }
+
+  /** What is here of the roster that a piece is of. */
+  #have({ version }: RosterPiece): Uint8Array {
+    return version === this.#part.version ? this.#part.bytes : new Uint8Array(0);
+  }
+
   /** Registration first; then the roster that is known, and as many keys of peers as there is room for. */
   #said(): readonly ControlItem[] {
     const { device, grant } = this.#enrolment;
@@ -112,16 +123,22 @@ export class Membership {
     ]).fits;
   }
 
-  /** Takes the piece that follows on what is here, or begins anew; true when it got further. */
-  #takePiece({ version, offset, total, bytes }: RosterPiece): boolean {
-    const before = version === this.#part.version ? this.#part.bytes : new Uint8Array(0);
-    if (offset !== before.length || bytes.length === 0 || total > ROSTER.limit || offset + bytes.length > total) {
+  /**
+   * Takes what is new of a piece that follows on what is here, or begins anew; true when it got further. Of pieces that
+   * came beside a block, and in an exchange of members under way at the same time, one holds what the other brought.
+   */
+  #takePiece(piece: RosterPiece): boolean {
+    const { version, offset, total, bytes } = piece;
+    if (version === this.#directory.roster.version) return false;
+    const before = this.#have(piece);
+    if (offset > before.length || bytes.length === 0 || total > ROSTER.limit || offset + bytes.length > total) {
       this.#part = { version: 0, bytes: new Uint8Array(0) };
       throw new Problem(
         'relay-answer-invalid',
         `a piece of roster ${version} does not follow on ${before.length} bytes`,
       );
     }
+    if (offset + bytes.length <= before.length) return false;
     const whole = new Uint8Array(offset + bytes.length);
     whole.set(before);
     whole.set(bytes, offset);

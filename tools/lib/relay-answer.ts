@@ -2,6 +2,7 @@
 import { type Json, parseJson } from '../../protocol/canonical.ts';
 import { PROBLEMS, Problem, type ProblemCode } from '../../protocol/problem.ts';
 import type { PinnedPeer } from './pinned-tls.ts';
+import { printable } from './printable.ts';
 
 /** Most bytes of an answer in JSON, unless a call says otherwise. */
 export const JSON_LIMIT = 65_536;
@@ -34,10 +35,6 @@ function problemFields(body: Uint8Array): { code?: ProblemCode; detail: string }
   } catch {
     return { detail: '' };
   }
-}
-
-function printable(text: string): string {
-  return text.slice(0, 300).replace(/[^\x20-\x7e]/g, '?');
 }
 
 /** What became of a connection that ended before its answer did. */

@@ -3,17 +3,20 @@
  * the slot after a connection was lost, since the relay may have been started anew, and before each slot while the key
  * of a peer was never seen. No refusal makes it sooner or later.
  */
+import type { ControlItem } from '../../protocol/control.ts';
 import { asProblem, type Problem } from '../../protocol/problem.ts';
 import { MEMBERSHIP_SLOTS } from '../../protocol/slot-plan.ts';
 import type { Membership } from './membership.ts';
 
+type RenewedMembership = Pick<Membership, 'renew' | 'isComplete' | 'takeBeside'>;
+
 export class Renewal {
-  readonly #membership: Pick<Membership, 'renew' | 'isComplete'>;
+  readonly #membership: RenewedMembership;
   readonly #onProblem: (problem: Problem) => void;
   #isDue = false;
   #running: Promise<void> | null = null;
 
-  constructor(membership: Pick<Membership, 'renew' | 'isComplete'>, onProblem: (problem: Problem) => void) {
+  constructor(membership: RenewedMembership, onProblem: (problem: Problem) => void) {
     this.#membership = membership;
     this.#onProblem = onProblem;
   }
@@ -29,6 +32,15 @@ export class Renewal {
       .finally(() => {
         this.#running = null;
       });
+  }
+
+  /** Takes what an exchange of a slot brought of a newer roster; says what is wrong with it. */
+  takeBeside(items: readonly ControlItem[]): void {
+    try {
+      this.#membership.takeBeside(items);
+    } catch (thrown) {
+      this.#onProblem(asProblem(thrown));
+    }
   }
 
   /** Before the next slot it renews: the credentials of this device changed. */

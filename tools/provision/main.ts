@@ -4,6 +4,7 @@ import { backup, restore } from './backup.ts';
 import { cosigner } from './cosigner.ts';
 import { device } from './device.ts';
 import { exportTo } from './export-to.ts';
+import { image } from './image.ts';
 import { list } from './list.ts';
 import { plan } from './plan.ts';
 import { profile } from './profile.ts';
@@ -29,11 +30,12 @@ const SUBCOMMANDS: Subcommands = {
   backup,
   restore,
   plan,
+  image,
 };
 
 const SPEC = {
   name: 'ghostpipe-provision',
-  summary: 'make a site, enrol its devices, revoke and replace them, plan its zones',
+  summary: 'make a site, enrol its devices, revoke and replace them, plan its zones, write it into an image',
   examples: [
     'ghostpipe-provision site plant-1 --url https://10.20.0.1:3000',
     'ghostpipe-provision device historian --role receive --zone it --out ./historian',

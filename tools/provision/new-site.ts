@@ -14,7 +14,7 @@ import { ZONES, type Zone } from '../../protocol/shapes.ts';
 import { signDocument } from '../../protocol/signed.ts';
 import { toBase64Url, toHex } from '../../protocol/text.ts';
 import { writeFileAtomic } from '../lib/files.ts';
-import { relayPins } from './relay-identity.ts';
+import { relayPins } from '../lib/relay-pins.ts';
 import { rosterPath, SiteFolder, type SiteSettings, type SiteUrls, writeSettings } from './site-folder.ts';
 
 /** Records of the audit log from head to head. */

@@ -9,8 +9,8 @@ import { nativeEngine } from '../../protocol/engine/native.ts';
 import { toBase64Url } from '../../protocol/text.ts';
 import { type CommandSpec, EXIT, printJson, runCommand } from '../lib/command.ts';
 import { syncPath, writeFileAtomic } from '../lib/files.ts';
+import { relayPins } from '../lib/relay-pins.ts';
 import { openSite, SITE_OPTIONS } from './options.ts';
-import { relayPins } from './relay-identity.ts';
 import { readSeed, type SiteFolder } from './site-folder.ts';
 
 const SPEC: CommandSpec = {

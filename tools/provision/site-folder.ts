@@ -6,24 +6,26 @@
  *     rosters/N.json      roster version N as it was signed; written once, the highest is the current one
  *     grants/NAME.json    the newest grant of each device
  *     revocations/N.json  the statement that went with roster N, for a relay that is reached by hand
+ *     appliance/N.json    version N of the appliance's configuration as it was signed; written once
  *     relay/              all that the relay's host needs: relay.yaml, roster.json, identity-seed (secret)
  *     next-relay-seed     the identity that the relay will have, while it is being replaced              secret
  *
  * A change becomes real when its roster stands in rosters/. That file is made, never replaced, so of two operators
  * who change a site at the same moment one is refused and nothing is signed twice under one version.
  */
-import { linkSync, readdirSync, unlinkSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalBytes, canonicalText, parseJson } from '../../protocol/canonical.ts';
 import { type Engine, KEM_PUBLIC_KEY_BYTES, type SigningKey } from '../../protocol/engine/engine.ts';
 import { GRANT, type Grant } from '../../protocol/grant.ts';
-import { operatorKeyHash } from '../../protocol/identity.ts';
+import { keysText, operatorKeyHash } from '../../protocol/identity.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { REVOCATION, type RevokedEntry } from '../../protocol/revocation.ts';
 import { openRoster, operatorKeys, ROSTER, type Roster, type RosterDevice } from '../../protocol/roster.ts';
 import { check, list, type Of, object, text } from '../../protocol/shape.ts';
 import { bytesText, nameText, pinText, siteIdText, version1 } from '../../protocol/shapes.ts';
 import { openDocumentBytes, type SignedJson, signDocument } from '../../protocol/signed.ts';
+import { openSiteConfig, SITE_CONFIG, type SiteConfig } from '../../protocol/site-config.ts';
 import { fromBase64Url, toBase64Url } from '../../protocol/text.ts';
 import { readFileBounded, readSecretFile, writeFileAtomic } from '../lib/files.ts';
 
@@ -151,6 +153,25 @@ export class SiteFolder {
     return path;
   }
 
+  /** Signs what an appliance is to be as the version after the last one, and keeps it; gives document and version. */
+  signAppliance(settings: Pick<SiteConfig, 'appliance' | 'relay'>): { version: number; bytes: Uint8Array } {
+    const folder = join(this.path, 'appliance');
+    const version = newestVersion(folder) + 1;
+    const config: SiteConfig = {
+      v: 1,
+      siteId: this.#settings.siteId,
+      operator: keysText(this.#operator.publicKeys),
+      version,
+      issuedMs: Date.now(),
+      minRosterVersion: this.#roster.version,
+      ...settings,
+    };
+    const bytes = canonicalBytes(signDocument(this.#engine, this.#operator, SITE_CONFIG, config));
+    openSiteConfig(this.#engine, bytes, this.#settings.operatorKeyHash);
+    writeFileOnce(join(folder, `${version}.json`), bytes, 0o600);
+    return { version, bytes };
+  }
+
   #open(bytes: Uint8Array): Roster {
     return openRoster(this.#engine, bytes, { ...this.#settings, minVersion: 0 });
   }
@@ -194,8 +215,13 @@ export function readSeed(path: string): Uint8Array {
 }
 
 function newestRoster(folder: string): Uint8Array {
-  const versions = readdirSync(join(folder, 'rosters')).flatMap((name) => /^(\d+)\.json$/.exec(name)?.[1] ?? []);
-  return requiredFile(rosterPath(folder, Math.max(0, ...versions.map(Number))), ROSTER.limit);
+  return requiredFile(rosterPath(folder, newestVersion(join(folder, 'rosters'))), ROSTER.limit);
+}
+
+/** The highest N of the files `N.json`; 0 for none. */
+function newestVersion(folder: string): number {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return Math.max(0, ...names.flatMap((name) => /^(\d+)\.json$/.exec(name)?.[1] ?? []).map(Number));
 }
 
 function requiredFile(path: string, limit: number): Uint8Array {
@@ -205,9 +231,9 @@ function requiredFile(path: string, limit: number): Uint8Array {
 }
 
 /** Like `writeFileAtomic`, but refuses `already-exists` instead of replacing. */
-function writeFileOnce(path: string, bytes: Uint8Array): void {
+function writeFileOnce(path: string, bytes: Uint8Array, mode = 0o644): void {
   const temporary = `${path}.${process.pid}.new`;
-  writeFileAtomic(temporary, bytes, 0o644);
+  writeFileAtomic(temporary, bytes, mode);
   try {
     linkSync(temporary, path);
   } catch (thrown) {

@@ -143,6 +143,7 @@ export class Downlink {
       this.answeredMs = clock.now();
       this.#reportRefusals(items);
       this.#options.logReceipts?.take(items);
+      this.#renewal.takeBeside(items);
       const lease = itemOf(items, 'lease');
       if (lease) this.#takeInHand(block, lease);
       else if (itemOf(items, 'cover')) this.covers += 1;

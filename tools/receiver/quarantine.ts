@@ -8,7 +8,8 @@
  */
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { asProblem, Problem, type RejectCode } from '../../protocol/problem.ts';
+import { asProblem, Problem } from '../../protocol/problem.ts';
+import type { RejectCode } from '../../protocol/reject.ts';
 import { writeFileAtomic } from '../lib/files.ts';
 import type { Notices } from '../lib/notices.ts';
 

@@ -188,6 +188,7 @@ export class Uplink {
       outbox.markAccepted(block.blockSeq, epoch, clock.now() + ttlSeconds * 1000 + GRACE_MS);
     }
     for (const item of items) if (item.type === 'receipt') this.#takeReceipt(item.bytes);
+    this.#renewal.takeBeside(items);
     if (!refusal) return;
     if (REFUSED_FOR_GOOD.includes(refusal.code)) this.#giveUp(lane);
     throw new Problem(refusal.code, 'the relay did not take the block');

@@ -14,7 +14,7 @@ import {
   parseIdle,
   parseRecords,
 } from '../../../protocol/payload.ts';
-import { Problem, REJECT_CODES } from '../../../protocol/problem.ts';
+import { Problem } from '../../../protocol/problem.ts';
 import {
   type DeliveryReceipt,
   parseReceipt,
@@ -22,6 +22,7 @@ import {
   signReceipt,
   verifyReceipt,
 } from '../../../protocol/receipt.ts';
+import { REJECT_CODES } from '../../../protocol/reject.ts';
 import { frameFieldsOf, party, sealed, sealOptions, seed } from '../../fixtures/protocol.ts';
 import { bytesMutator } from '../mutate-bytes.ts';
 import { padded, requireSame, type Target } from '../target.ts';

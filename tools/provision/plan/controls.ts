@@ -2,9 +2,11 @@
  * What keeps the zones apart, and which requirement of IEC 62443-3-3 each control serves. A control that the plan itself
  * shows to be weak says so; whether the others work is what tests and evidence are for.
  */
+
+import { isWildcard } from '../../lib/nftables.ts';
 import type { Plan } from './model.ts';
 import { sharedLinks } from './weaknesses.ts';
-import { areSeparated, isWildcard } from './zones.ts';
+import { areSeparated } from './zones.ts';
 
 export interface Control {
   readonly id: string;

@@ -1,7 +1,9 @@
 /** What makes a plan weaker than it could be, a sentence each. The relay runs all the same. */
+
+import { isLoopback, isWildcard } from '../../lib/nftables.ts';
 import { quantumFor } from './limits.ts';
 import type { Plan } from './model.ts';
-import { areSeparated, isLoopback, isWildcard, linkNameOf, serves } from './zones.ts';
+import { areSeparated, linkNameOf, serves } from './zones.ts';
 
 export function weaknessesOf(plan: Plan): string[] {
   return [...oneCard(plan), ...bindings(plan), ...separation(plan), ...conduits(plan), ...idle(plan), ...quantum(plan)];

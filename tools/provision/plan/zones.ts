@@ -56,14 +56,6 @@ export function familyOf({ listeners }: ZonePart): Family {
   return listeners.some(({ address }) => isIPv6(address)) ? 6 : 4;
 }
 
-export function isWildcard({ address }: ListenerConfig): boolean {
-  return address === '0.0.0.0' || /^[0:]+$/.test(address);
-}
-
-export function isLoopback({ address }: ListenerConfig): boolean {
-  return address === '::1' || address.startsWith('127.');
-}
-
 /** The part of that zone; every plan has all three. */
 export function zonePart(zones: readonly ZonePart[], zone: Zone): ZonePart {
   return zones.find((part) => part.zone === zone)!;

@@ -2,7 +2,7 @@
  * Makes elements. Whatever a log says becomes a text node, never markup, and what a reader could not see or would read in
  * another order than it stands there (control characters, direction marks) is shown as an escape.
  */
-import { printable } from '../../printable.ts';
+import { printable } from '../../../lib/printable.ts';
 
 type Child = Node | string;
 type Attributes = Readonly<Record<string, string | number | boolean>>;

@@ -6,15 +6,33 @@
  * of its zone.
  */
 import { isIPv6 } from 'node:net';
-import type { ListenerConfig } from '../../../protocol/config.ts';
-import { Problem } from '../../../protocol/problem.ts';
-import type { JudgedPlan } from './model.ts';
-import { isLoopback, isWildcard, type ZonePart } from './zones.ts';
+import type { ListenerConfig } from '../../protocol/config.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { Zone } from '../../protocol/shapes.ts';
 
-type Placed = ZonePart & { readonly interface: string };
+/** What passes at the interface of a zone. */
+export interface FirewallZone {
+  readonly zone: Zone;
+  /** Null while nobody has named it. */
+  readonly interface: string | null;
+  readonly listeners: readonly ListenerConfig[];
+  /** Subnets that may reach the listeners, as `10.20.0.0/24`; all when it is left out. */
+  readonly allow?: readonly string[];
+}
+
+export interface Firewall {
+  readonly siteName: string;
+  /** Version of the roster. */
+  readonly version: number;
+  readonly zones: readonly FirewallZone[];
+  /** What the host itself asks for: time servers by address, and an address by DHCP at these interfaces. */
+  readonly host?: { readonly ntp: readonly string[]; readonly dhcp: readonly string[] };
+}
+
+type Placed = FirewallZone & { readonly interface: string };
 
 /** The ruleset as a file for `nft -f`. Refuses `usage` when the interface of a zone is not named. */
-export function nftablesOf({ siteName, version, zones }: JudgedPlan): string {
+export function nftablesOf({ siteName, version, zones, host = { ntp: [], dhcp: [] } }: Firewall): string {
   const placed = zones
     .map(reached)
     .filter(({ listeners }) => listeners.length > 0)
@@ -32,14 +50,21 @@ export function nftablesOf({ siteName, version, zones }: JudgedPlan): string {
       'ct state invalid drop',
       'meta l4proto tcp ct state new tcp flags & (fin | syn | rst | ack) != syn drop',
       ...placed.map((part) => `iifname "${part.interface}" jump input_${part.zone}`),
+      ...host.dhcp.map((name) => `iifname "${name}" udp sport 67 udp dport 68 accept`),
+      ...host.ntp.map((server) => `${family(server)} saddr ${server} udp sport 123 ct state established accept`),
     ]),
     ...chain('forward', 'type filter hook forward priority filter; policy drop;', []),
     ...chain('output', 'type filter hook output priority filter; policy drop;', [
       'oifname "lo" accept',
       ...placed.map((part) => `oifname "${part.interface}" jump output_${part.zone}`),
+      ...host.dhcp.map((name) => `oifname "${name}" udp sport 68 udp dport 67 accept`),
+      ...host.ntp.map((server) => `${family(server)} daddr ${server} udp dport 123 accept`),
     ]),
     ...placed.flatMap((part) => [
-      ...chain(`input_${part.zone}`, null, [...neighbours(part, 'input'), ...part.listeners.map(inputRule)]),
+      ...chain(`input_${part.zone}`, null, [
+        ...neighbours(part, 'input'),
+        ...part.listeners.flatMap((each) => inputRules(each, part.allow)),
+      ]),
       ...chain(`output_${part.zone}`, null, [...neighbours(part, 'output'), ...part.listeners.map(outputRule)]),
     ]),
     '}',
@@ -48,11 +73,11 @@ export function nftablesOf({ siteName, version, zones }: JudgedPlan): string {
 }
 
 /** Without listeners on loopback, which no other host reaches. */
-function reached(part: ZonePart): ZonePart {
+function reached(part: FirewallZone): FirewallZone {
   return { ...part, listeners: part.listeners.filter((listener) => !isLoopback(listener)) };
 }
 
-function withInterface(part: ZonePart): Placed {
+function withInterface(part: FirewallZone): Placed {
   const name = part.interface;
   if (name === null) {
     throw new Problem('usage', `--nftables needs the interface of zone ${part.zone}: --interface ${part.zone}=NAME`);
@@ -66,7 +91,7 @@ function chain(name: string, hook: string | null, rules: readonly string[]): str
 }
 
 /** Errors of paths in use, and for IPv6 who has which address on this link (RFC 4861) and who listens (RFC 3810). */
-function neighbours({ listeners }: ZonePart, direction: 'input' | 'output'): string[] {
+function neighbours({ listeners }: FirewallZone, direction: 'input' | 'output'): string[] {
   const related = 'meta l4proto { icmp, ipv6-icmp } ct state related accept';
   if (!listeners.some(({ address }) => isIPv6(address))) return [related];
   const groups = direction === 'input' ? 'mld-listener-query' : 'mld2-listener-report';
@@ -77,8 +102,11 @@ function neighbours({ listeners }: ZonePart, direction: 'input' | 'output'): str
   ];
 }
 
-function inputRule(listener: ListenerConfig): string {
-  return `${at(listener, 'daddr')}tcp dport ${listener.port} ct state { new, established } accept`;
+function inputRules(listener: ListenerConfig, allow: readonly string[] | undefined): string[] {
+  const sources = allow === undefined ? [''] : allow.map((subnet) => `${family(subnet)} saddr ${subnet} `);
+  return sources.map(
+    (source) => `${source}${at(listener, 'daddr')}tcp dport ${listener.port} ct state { new, established } accept`,
+  );
 }
 
 function outputRule(listener: ListenerConfig): string {
@@ -89,5 +117,19 @@ function outputRule(listener: ListenerConfig): string {
 function at(listener: ListenerConfig, side: 'daddr' | 'saddr'): string {
   const { address } = listener;
   if (isWildcard(listener)) return isIPv6(address) ? '' : 'meta nfproto ipv4 ';
-  return `${isIPv6(address) ? 'ip6' : 'ip'} ${side} ${address} `;
+  return `${family(address)} ${side} ${address} `;
+}
+
+function family(address: string): 'ip' | 'ip6' {
+  return address.includes(':') ? 'ip6' : 'ip';
+}
+
+/** Whether the listener takes connections at every address of the host. */
+export function isWildcard({ address }: Pick<ListenerConfig, 'address'>): boolean {
+  return address === '0.0.0.0' || /^[0:]+$/.test(address);
+}
+
+/** Whether no other host reaches the listener. */
+export function isLoopback({ address }: Pick<ListenerConfig, 'address'>): boolean {
+  return address === '::1' || address.startsWith('127.');
 }
