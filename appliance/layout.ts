@@ -37,18 +37,21 @@ export const RUN = {
   folder: 'ghostpipe',
   /** `relay.yaml`, `roster.json`, `identity-seed`, `self.json`, `statement.json`; readable by the relay only. */
   relay: 'ghostpipe/relay',
+  /**
+   * ConditionPathExists of the relay's unit: it is there in the safe state too where the relay is to serve the status
+   * page, and nothing else.
+   */
+  relayConfig: 'ghostpipe/relay/relay.yaml',
   /** Secrets of the device `self`, made anew at each boot; readable by the readiness test only. */
   self: 'ghostpipe/self',
   /** Rules for `nft -f`; in the safe state they let nothing pass but the status page, where a verified config has one. */
   firewall: 'ghostpipe/nftables.conf',
   /** JSON: what the boot found (appliance/outcome.ts). Written last, so it stands only beside complete files. */
   outcome: 'ghostpipe/outcome.json',
-  /** Exists when the relay may start: ConditionPathExists of the units of the relay and of readiness. */
+  /** Exists when there is a relay to be tested: ConditionPathExists of the unit of readiness. */
   configured: 'ghostpipe/configured',
-  /** Exists when it may not: ConditionPathExists of the unit of the safe state. */
+  /** Exists when there is none: ConditionPathExists of the unit of the safe state. */
   safe: 'ghostpipe/safe',
-  /** The notice that people see on the console before they use the machine. */
-  notice: 'ghostpipe/notice',
   networkd: 'systemd/network',
   timesyncd: 'systemd/timesyncd.conf.d/ghostpipe.conf',
 } as const;
@@ -68,6 +71,8 @@ export const DEVICE = {
   /** The root with its verity check: a read error here is a damaged card. */
   root: '/dev/mapper/root',
   networkInterfaces: '/sys/class/net',
+  /** What udev knows of each device that it is done with. */
+  udev: '/run/udev/data',
   leds: '/sys/class/leds',
   console: '/dev/console',
   /** Reset the machine when nobody writes to it any more; `ready` or `safe` does, never PID 1. */

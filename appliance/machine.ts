@@ -29,28 +29,38 @@ export function readImageFacts(path: string): ImageFacts {
 
 /** The verity root hash of the kernel's command line in base64url; null when the root has none. */
 export function rootHash(commandLine: string): string | null {
-  const words = readKernelText(commandLine).split(/\s+/);
+  const words = kernelText(commandLine).split(/\s+/);
   const hex = words.find((word) => word.startsWith(`${ROOT_HASH_WORD}=`))?.slice(ROOT_HASH_WORD.length + 1);
   return hex === undefined ? null : toBase64Url(fromHex(hex, 32));
 }
 
+/** Where the kernel lists network interfaces, and where udev notes which it is done with. */
+export interface InterfacePlaces {
+  readonly interfaces: string;
+  readonly udev: string;
+}
+
 /**
- * The name of the interface that the configuration means: its own, or that of the adapter with its MAC address, as the
- * kernel lists them in `folder`. Refuses `interface-missing`.
+ * The name of the interface that the configuration means: its own, or that of the adapter with its MAC address. One that
+ * udev is not done with does not count yet: its name may still change. Refuses `interface-missing`.
  */
-export function interfaceName({ name, mac }: NetworkInterface, folder: string): string {
-  const present = readdirSync(folder);
-  const found = present.find((entry) => (name === undefined ? macOf(folder, entry) === mac : entry === name));
+export function interfaceName({ name, mac }: NetworkInterface, places: InterfacePlaces): string {
+  const present = readdirSync(places.interfaces).filter((entry) => isSettled(entry, places));
+  const found = present.find((entry) =>
+    name === undefined ? kernelText(places.interfaces, entry, 'address') === mac : entry === name,
+  );
   if (found !== undefined) return found;
   const wanted = name === undefined ? `with the MAC address ${mac}` : `called ${name}`;
   throw new Problem('interface-missing', `no network interface ${wanted}; there are ${present.join(', ') || 'none'}`);
 }
 
-function macOf(folder: string, entry: string): string {
-  return readKernelText(join(folder, entry, 'address')).trim();
+/** A host without udev has nobody to wait for. */
+function isSettled(entry: string, { interfaces, udev }: InterfacePlaces): boolean {
+  return !existsSync(udev) || existsSync(join(udev, `n${kernelText(interfaces, entry, 'ifindex')}`));
 }
 
 /** Files of the kernel have no size before they are read, and are short. */
-function readKernelText(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'latin1') : '';
+function kernelText(...path: string[]): string {
+  const file = join(...path);
+  return existsSync(file) ? readFileSync(file, 'latin1').trim() : '';
 }

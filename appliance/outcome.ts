@@ -17,6 +17,7 @@ const outcomeFile = object(
     fact: text('a sentence', 1, 4096),
     mend: text('a sentence', 1, 4096),
     /** Of the configuration, if one was verified. */
+    notice: text('a notice', 1, 500),
     siteName: nameText,
     configVersion: integer(1, 0xffff_ffff),
     configHash: bytesText(32),

@@ -65,12 +65,12 @@ export function render(card: Card, options: RenderOptions): Outcome {
   }
   system(RUN.timesyncd, timesyncdFile(config.appliance.ntp ?? []));
   system(RUN.firewall, firewallFile(card, options.interfaces));
-  if (config.appliance.notice !== undefined) system(RUN.notice, `${config.appliance.notice}\n`);
   return {
     v: 1,
     state: 'configured',
     siteName: roster.siteName,
     configVersion: config.version,
+    ...(config.appliance.notice === undefined ? {} : { notice: config.appliance.notice }),
     configHash: hash,
     rosterVersion: roster.version,
   };
@@ -97,7 +97,8 @@ function statementOf({ config }: Card, hash: string, { image, rootHash }: Render
 
 /** The relay's configuration with the places of this device. */
 function relayConfig({ config, operatorPin }: Card, { store, stick, synchronized }: RenderOptions): object {
-  const { mode = 'best-effort', stick: marker, ...rest } = config.appliance.audit ?? {};
+  const { notice, audit } = config.appliance;
+  const { mode = 'best-effort', stick: marker, ...rest } = audit ?? {};
   const { slots } = parseRelayConfig(config.relay).store;
   const relay = {
     ...config.relay,
@@ -109,6 +110,7 @@ function relayConfig({ config, operatorPin }: Card, { store, stick, synchronized
       ...rest,
       ...(marker === undefined ? {} : { stick: { path: stick } }),
     },
+    ...(notice === undefined ? {} : { useNotice: notice }),
     appliance: { statement: 'statement.json', self: 'self.json', synchronized },
   };
   parseRelayConfig(relay);

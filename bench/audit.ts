@@ -1,4 +1,7 @@
-/** `npm run bench -- audit`: a million log records exported from a running relay, verified, and archived. */
+/**
+ * `npm run bench -- audit`: a million log records exported from a running relay, verified, archived, and sealed; and the
+ * archive of a hundred epochs.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -17,6 +20,9 @@ import { rssMiBOf } from './process-stat.ts';
 const RELAY = fileURLToPath(new URL('./audit-relay.ts', import.meta.url));
 const RECORDS = 1_000_000;
 const QUICK_RECORDS = 20_000;
+const EPOCHS = 100;
+const QUICK_EPOCHS = 3;
+const EPOCH_RECORDS = 1000;
 /** Aims for a million records. */
 const AIM_SECONDS = 60;
 /** What a process that reads a bundle at a time may take, however long the log is. */
@@ -29,10 +35,79 @@ interface Run {
   readonly peakMiB: number;
 }
 
+interface Work {
+  /** A folder for what the programs write. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly asked: AbortSignal;
+}
+
 export async function benchAudit({ quick, asked }: { quick: boolean; asked: AbortSignal }): Promise<PartResult> {
   const records = quick ? QUICK_RECORDS : RECORDS;
+  const long = await withLog(records, 1, asked, benchLong);
+  const epochs = quick ? QUICK_EPOCHS : EPOCHS;
+  const many = await withLog(epochs * EPOCH_RECORDS, epochs, asked, benchMany);
+  const scale = RECORDS / records;
+  return {
+    figures: { 'audit.records': records, ...long, 'audit.epochs': epochs, ...many },
+    notes: [
+      judge(
+        'seconds to export a million records, and verify them on the way',
+        long['audit.exportSeconds'] * scale,
+        AIM_SECONDS,
+      ),
+      judge('seconds to verify a million records', long['audit.verifySeconds'] * scale, AIM_SECONDS),
+      judge('MiB of memory while exporting', long['audit.exportPeakMiB'], AIM_RSS_MIB),
+      judge('MiB of memory while verifying', long['audit.verifyPeakMiB'], AIM_RSS_MIB),
+    ],
+  };
+}
+
+async function benchLong(work: Work) {
+  const to = join(work.folder, 'audit');
+  const exported = await measured(['export', '--to', to, '--device-id', 'auditor'], work);
+  const verified = await measured(['verify', to], work);
+  const archived = await measured(['archive', to, '--into', join(work.folder, 'archive')], work);
+  const again = await measured(['export', '--to', to, '--device-id', 'auditor'], work);
+  const key = join(work.folder, 'auditor.json');
+  await measured(['auditor-key', '--out', key], work);
+  const sealed = join(work.folder, 'sealed');
+  const sealing = await measured(['export', '--to', sealed, '--device-id', 'auditor', '--seal-to', `${key}.pub`], work);
+  const opened = await measured(['verify', sealed, '--auditor-key', key], work);
+  return {
+    'audit.exportSeconds': round(exported.seconds),
+    'audit.exportAgainSeconds': round(again.seconds),
+    'audit.verifySeconds': round(verified.seconds),
+    'audit.archiveSeconds': round(archived.seconds),
+    'audit.exportSealedSeconds': round(sealing.seconds),
+    'audit.verifySealedSeconds': round(opened.seconds),
+    'audit.exportPeakMiB': round(exported.peakMiB),
+    'audit.verifyPeakMiB': round(verified.peakMiB),
+  };
+}
+
+async function benchMany(work: Work) {
+  const [to, into] = [join(work.folder, 'audit'), join(work.folder, 'archive')];
+  const exported = await measured(['export', '--to', to, '--device-id', 'auditor'], work);
+  const archived = await measured(['archive', to, '--into', into], work);
+  const again = await measured(['archive', to, '--into', into], work);
+  return {
+    'audit.epochsExportSeconds': round(exported.seconds),
+    'audit.epochsArchiveSeconds': round(archived.seconds),
+    'audit.epochsArchiveAgainSeconds': round(again.seconds),
+  };
+}
+
+/** What `bench` finds at a relay whose log has so many records in so many epochs. */
+async function withLog<T>(
+  records: number,
+  epochs: number,
+  asked: AbortSignal,
+  bench: (work: Work) => Promise<T>,
+): Promise<T> {
   process.env.GHOSTPIPE_BENCH_RECORDS = String(records);
-  const work = mkdtempSync(join(tmpdir(), 'ghostpipe-bench-'));
+  process.env.GHOSTPIPE_BENCH_EPOCHS = String(epochs);
+  const folder = mkdtempSync(join(tmpdir(), 'ghostpipe-bench-'));
   const site = await openEphemeralSite(nativeEngine, {
     name: 'bench',
     blockSize: 65_536,
@@ -44,42 +119,18 @@ export async function benchAudit({ quick, asked }: { quick: boolean; asked: Abor
     relayScript: RELAY,
   });
   try {
-    await untilCovered(new RelayLog(nativeEngine, site.monitor), records);
-    const env = { ...process.env, ...site.environment('auditor') };
-    const to = join(work, 'audit');
-    const exported = await measured(['export', '--to', to, '--device-id', 'auditor'], env, asked);
-    const verified = await measured(['verify', to], env, asked);
-    const archived = await measured(['archive', to, '--into', join(work, 'archive')], env, asked);
-    const again = await measured(['export', '--to', to, '--device-id', 'auditor'], env, asked);
-    const scale = RECORDS / records;
-    const figures = {
-      'audit.records': records,
-      'audit.exportSeconds': round(exported.seconds),
-      'audit.exportAgainSeconds': round(again.seconds),
-      'audit.verifySeconds': round(verified.seconds),
-      'audit.archiveSeconds': round(archived.seconds),
-      'audit.exportPeakMiB': round(exported.peakMiB),
-      'audit.verifyPeakMiB': round(verified.peakMiB),
-    };
-    return {
-      figures,
-      notes: [
-        judge('seconds to export a million records, and verify them on the way', exported.seconds * scale, AIM_SECONDS),
-        judge('seconds to verify a million records', verified.seconds * scale, AIM_SECONDS),
-        judge('MiB of memory while exporting', exported.peakMiB, AIM_RSS_MIB),
-        judge('MiB of memory while verifying', verified.peakMiB, AIM_RSS_MIB),
-      ],
-    };
+    await untilCovered(new RelayLog(nativeEngine, site.monitor), Math.floor(records / epochs));
+    return await bench({ folder, env: { ...process.env, ...site.environment('auditor') }, asked });
   } finally {
     await site.close();
-    rmSync(work, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Waits until signed heads cover so many records. */
+/** Waits until a signed head of the newest epoch covers so many records. */
 async function untilCovered(log: RelayLog, records: number): Promise<void> {
   const end = performance.now() + HEAD_PATIENCE_MS;
-  const covered = async () => (await log.heads()).reduce((most, { size }) => Math.max(most, size), 0);
+  const covered = async () => (await log.heads())[0]?.size ?? 0;
   while ((await covered()) < records) {
     if (performance.now() > end)
       throw new Error(`no head covers ${records} records after ${HEAD_PATIENCE_MS / 1000} s`);
@@ -88,7 +139,7 @@ async function untilCovered(log: RelayLog, records: number): Promise<void> {
 }
 
 /** Runs a subcommand of ghostpipe-audit as a process of its own. */
-async function measured(words: readonly string[], env: NodeJS.ProcessEnv, asked: AbortSignal): Promise<Run> {
+async function measured(words: readonly string[], { env, asked }: Work): Promise<Run> {
   const started = performance.now();
   const tool = spawn(process.execPath, [DISPATCHER, 'audit', ...words], { env, stdio: 'ignore', signal: asked });
   let peakMiB = 0;

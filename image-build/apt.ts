@@ -16,7 +16,7 @@ const SUITE = 'trixie';
 const COMPONENTS = 'main non-free-firmware';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const NOT_FOUND =
-  /^E: (?:Version '(?<version>[^']*)' for '(?<of>[^']*)' was not found|Unable to locate package (?<name>\S+))/gm;
+  /E: (?:Version '(?<version>[^']*)' for '(?<of>[^']*)' was not found|Unable to locate package (?<name>\S+))/g;
 
 export interface NamedVersion {
   readonly name: string;

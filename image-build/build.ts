@@ -146,8 +146,9 @@ function removeWork(folder: string): void {
   for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
-function requireSpace(folder: string): void {
+/** Refuses `image-no-space` when the disk of `folder` has less than `least` MiB for this user. */
+export function requireSpace(folder: string, least = LEAST_FREE_MIB): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = Math.floor((bavail * bsize) / MIB);
-  if (free < LEAST_FREE_MIB) throw noSpace(`${folder} has ${free} MiB free, a build needs ${LEAST_FREE_MIB} MiB`);
+  if (free < least) throw noSpace(`${folder} has ${free} MiB free, a build needs ${least} MiB`);
 }

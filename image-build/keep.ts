@@ -16,9 +16,7 @@ export const PROGRAMS = [
   'usr/lib/systemd/systemd',
   'usr/lib/systemd/systemd-executor',
   'usr/lib/systemd/systemd-journald',
-  'usr/lib/systemd/systemd-modules-load',
   'usr/lib/systemd/systemd-networkd',
-  'usr/lib/systemd/systemd-networkd-wait-online',
   'usr/lib/systemd/systemd-shutdown',
   'usr/lib/systemd/systemd-sysctl',
   'usr/lib/systemd/systemd-timesyncd',
@@ -68,13 +66,13 @@ export const DATA = [
 ];
 
 /** Accounts of packages; read while the image is built, and not in it. */
-export const ACCOUNTS = ['basic', 'debian-udev', 'systemd-journal', 'systemd-network', 'systemd-timesync'].map(
+export const ACCOUNTS = ['systemd-journal', 'systemd-network', 'systemd-timesync'].map(
   (name) => `usr/lib/sysusers.d/${name}.conf`,
 );
 
 /** Units of packages. Debian's links that make one unit want another are taken where both are here. */
 export const UNITS = [
-  ...['basic', 'final', 'halt', 'local-fs-pre', 'local-fs', 'multi-user', 'network-online', 'network-pre', 'network'],
+  ...['basic', 'final', 'halt', 'local-fs-pre', 'local-fs', 'multi-user', 'network-pre', 'network'],
   ...['nss-lookup', 'nss-user-lookup', 'paths', 'poweroff', 'reboot', 'shutdown', 'slices', 'sockets', 'swap'],
   ...['sysinit', 'time-set', 'time-sync', 'timers', 'umount'],
 ]
@@ -86,8 +84,6 @@ export const UNITS = [
     'systemd-journald-dev-log.socket',
     'systemd-journald.service',
     'systemd-journald.socket',
-    'systemd-modules-load.service',
-    'systemd-networkd-wait-online.service',
     'systemd-networkd.service',
     'systemd-networkd.socket',
     'systemd-poweroff.service',

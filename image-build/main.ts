@@ -1,5 +1,4 @@
 /** `npm run image`: builds the image of a board. */
-import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { Problem } from '../protocol/problem.ts';
 import {
@@ -15,6 +14,7 @@ import { readVersion } from '../tools/lib/version.ts';
 import { BOARD_NAMES, type BoardName } from './boards.ts';
 import { buildImage, LEVELS } from './build.ts';
 import { ROOT } from './bundle.ts';
+import { lastCommit } from './last-commit.ts';
 import { Progress } from './progress.ts';
 
 const MAX_EPOCH = 0xffffffff;
@@ -62,19 +62,4 @@ function boardOption(args: Arguments): BoardName {
   const board = BOARD_NAMES.find((name) => name === text);
   if (!board) throw new Problem('usage', `--board is "${text}", it must be one of ${BOARD_NAMES.join(', ')}`);
   return board;
-}
-
-/** When the last commit was made: the same sources give the same time on every machine. */
-function lastCommit(): number {
-  try {
-    return Number(
-      execFileSync('git', ['log', '-1', '--format=%ct'], {
-        cwd: ROOT,
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      }),
-    );
-  } catch {
-    throw new Problem('usage', '--epoch is missing, and git does not know when the last commit was made');
-  }
 }

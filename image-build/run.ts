@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { Problem } from '../protocol/problem.ts';
 
 const MAX_OUTPUT = 64 << 20;
+/** How much of what a failed program said is told. */
+const MAX_LINES = 12;
 /** The slowest program is mksquashfs at its best level on a slow machine. */
 const TIMEOUT_MS = 30 * 60_000;
 
@@ -28,7 +30,7 @@ export function run(command: readonly string[], { cwd, env }: RunOptions = {}): 
   const said = `${stderr ?? ''}\n${stdout ?? ''}`;
   if (/no space left/i.test(said)) throw noSpace(`${nameOf(command)} found no space left on the disk`);
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') throw missingTool(program);
-  const words = said.trim().split('\n').slice(-3).join(' ');
+  const words = said.trim().split('\n').slice(-MAX_LINES).join(' ');
   const how = error?.message ?? (signal ? `ended by ${signal}` : `exit code ${status}`);
   throw new Problem('image-build-failed', `${nameOf(command)} failed (${how}): ${words}`);
 }

@@ -15,14 +15,15 @@ export interface RuntimeFile {
 }
 
 const NODE = 'usr/bin/node';
-const FOLDER = 'usr/lib/ghostpipe';
+/** The folder of the bundle in the root. */
+export const SOFTWARE = 'usr/lib/ghostpipe';
 /** Part of the demo, which needs a person to look at it. */
 const LEFT_OUT = ['demo-sender.cjs'];
 /** Node's names of the processors, by Debian's. */
 const NODE_ARCH: Readonly<Record<'amd64' | 'arm64', NodeArch>> = { amd64: 'x64', arm64: 'arm64' };
 
 /** The words with which a unit starts a tool: the tool's name and its own words follow. */
-export const RUN = `/${NODE} /${FOLDER}/ghostpipe.cjs`;
+export const RUN = `/${NODE} /${SOFTWARE}/ghostpipe.cjs`;
 
 /**
  * The files of the software in the root of an image for `arch` (Debian's name). `folder` keeps what they are made from:
@@ -34,6 +35,6 @@ export async function runtimeFiles(arch: 'amd64' | 'arm64', folder: string): Pro
   const files = bundle.files.filter((path) => !LEFT_OUT.includes(path));
   return [
     { path: NODE, source: node, mode: 0o755 },
-    ...files.map((path) => ({ path: `${FOLDER}/${path}`, source: join(bundle.folder, path), mode: 0o644 })),
+    ...files.map((path) => ({ path: `${SOFTWARE}/${path}`, source: join(bundle.folder, path), mode: 0o644 })),
   ];
 }

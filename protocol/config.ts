@@ -111,6 +111,8 @@ const body = object(
         failuresPerMinute: integer(1, 1_000_000),
       },
     ),
+    /** Why there is no site: what status page and health of an appliance in its safe state say. */
+    notReady: text('a sentence', 1, 4096),
     /** On an appliance only, which writes it. */
     appliance: object({ statement: path, self: path, synchronized: path }),
     /** Shown to people before anything else: whose the relay is, and who may use it. */
@@ -157,6 +159,8 @@ export interface RelayConfig {
     /** Failed attempts of one source address, before those that cost a signature check are refused unread. */
     readonly failuresPerMinute: number;
   };
+  /** Why there is no site; null for no other reason than that none is configured. */
+  readonly notReady: string | null;
   /** Paths: `boot-statement.ts`, `self-file.ts`, and a file that exists once a time server has set the clock. */
   readonly appliance: Readonly<Record<'statement' | 'self' | 'synchronized', string>> | null;
   /** What people are shown before anything else; null for nothing. */
@@ -198,11 +202,15 @@ export function parseRelayConfig(value: unknown): RelayConfig {
       ...written.limits,
       slotsPerZone: { ot: MAX_SLOTS, it: MAX_SLOTS, management: MAX_SLOTS, ...written.limits?.slotsPerZone },
     },
+    notReady: written.notReady ?? null,
     appliance: written.appliance ?? null,
     useNotice: written.useNotice ?? null,
     logLevel: written.logLevel ?? 'info',
   };
   config.listeners.forEach(refuseUnsafeListener);
+  if (config.notReady !== null && config.site) {
+    throw new Problem('schema-invalid', 'notReady is for a relay without a site', 'notReady');
+  }
   if (config.appliance && !config.site) {
     throw new Problem('schema-invalid', 'an appliance needs the section "site"', 'appliance');
   }

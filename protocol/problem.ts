@@ -160,6 +160,14 @@ export const PROBLEMS = {
   'image-package-missing': { status: 0, mend: 'Use a mirror that still has it, or update the locks.' },
   'image-no-space': { status: 0, mend: 'Make room on that disk, or give another folder with --out.' },
   'image-build-failed': { status: 0, mend: 'Read what the named program said; nothing was left as a finished image.' },
+  'image-invalid': {
+    status: 0,
+    mend: 'Get image and manifest of the release again; write no card with this one.',
+  },
+  'image-not-reproduced': {
+    status: 0,
+    mend: 'Look at the named file in both builds; release nothing that cannot be built again.',
+  },
 
   // Clients
   usage: { status: 0, mend: 'Run the command with --help.' },

@@ -86,8 +86,8 @@ export const applianceSettings = object(
     /** Addresses, since the appliance asks no name server. */
     ntp: list(address, 1, 4, String),
     clock: oneOf(CLOCKS),
-    /** Shown on the console before anybody uses the machine. */
-    notice: text('printable ASCII of at most 1024 characters', 1, 1024, /^[\x20-\x7e\n]*$/),
+    /** Shown to people before anything else, on the console too. */
+    notice: text('a notice of one line of printable ASCII', 1, 500, /^[\x20-\x7e]+$/),
     audit: object(
       { mode: oneOf(['required', 'best-effort', 'none']) },
       {
@@ -204,7 +204,7 @@ function relayFields(value: unknown, path: string): Readonly<Record<string, unkn
     throw new Problem('schema-invalid', `${path} must be an object`, path);
   }
   const fields = value as Readonly<Record<string, unknown>>;
-  const unwanted = ['seedFile', 'site', 'audit', 'appliance'].find((name) => Object.hasOwn(fields, name));
+  const unwanted = ['seedFile', 'site', 'audit', 'appliance', 'notReady'].find((name) => Object.hasOwn(fields, name));
   if (unwanted) throw new Problem('schema-invalid', `unknown key "${unwanted}"`, `${path}.${unwanted}`);
   return fields;
 }

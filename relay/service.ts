@@ -86,7 +86,7 @@ export async function startRelay(config: RelayConfig, options: RelayOptions): Pr
 
   // 1. What is shared: with a site a conduit, without one nothing but the word that it is missing.
   let conduit: Conduit | null = null;
-  const health = () => healthOf(config.name, version, now() - startedMs, conduit);
+  const health = () => healthOf(config, version, now() - startedMs, conduit);
   const metrics = makeMetrics(
     () => levelsOf(health(), conduit),
     () => (conduit ? devicesOf(conduit) : []),

@@ -1,6 +1,5 @@
 /** The machines that an image is booted on: the words of QEMU's command line, and the packages that bring them. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 import { onPath } from './host-tools.ts';
 
@@ -20,6 +19,8 @@ export interface MachineSpec {
   readonly drive: { readonly path: string; readonly writable: boolean };
   readonly cards: readonly NetworkCard[];
   readonly memoryMiB: number;
+  /** The guest's memory is this file, so that others can look into it. */
+  readonly memoryFile?: string;
 }
 
 export const PROGRAM = 'qemu-system-x86_64';
@@ -41,21 +42,26 @@ export function needMachine(): void {
 }
 
 /** QEMU's words for the VM: UEFI, two processors, no screen, and nothing that the command line does not name. */
-export function machineWords({ accelerator, drive, cards, memoryMiB }: MachineSpec): string[] {
+export function machineWords({ accelerator, drive, cards, memoryMiB, memoryFile }: MachineSpec): string[] {
   return [
     ...['-nodefaults', '-no-reboot', '-display', 'none', '-machine', 'q35'],
     // Emulated: a processor of 2008, the oldest that Debian's kernel and Node run on.
     ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']),
     ...['-smp', '2', '-m', `${memoryMiB}`],
+    ...(memoryFile === undefined ? [] : memoryWords(memoryFile, memoryMiB)),
     ...['-serial', 'stdio', '-chardev', `socket,id=qmp,fd=${QMP_DESCRIPTOR}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${FIRMWARE}`],
     // What the firmware stores goes with the guest.
     ...['-drive', `if=pflash,unit=1,format=raw,snapshot=on,file=${FIRMWARE_VARIABLES}`],
     ...['-drive', `if=none,id=disk,format=raw,readonly=${drive.writable ? 'off' : 'on'},file=${drive.path}`],
     ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-rng-pci', '-device', 'qemu-xhci,id=usb'],
-    ...['-device', 'virtio-balloon-pci,id=balloon'],
     ...cards.flatMap((card, number) => cardWords(card, `card${number}`)),
   ];
+}
+
+function memoryWords(path: string, mebibytes: number): string[] {
+  const file = `memory-backend-file,id=memory,share=on,size=${mebibytes}M,mem-path=${path}`;
+  return ['-object', file, '-machine', 'memory-backend=memory'];
 }
 
 function cardWords(card: NetworkCard, id: string): string[] {
@@ -68,9 +74,4 @@ function cardWords(card: NetworkCard, id: string): string[] {
 
 function forwardWord({ host, guest }: { readonly host: number; readonly guest: number }): string {
   return `hostfwd=tcp:127.0.0.1:${host}-:${guest}`;
-}
-
-/** Where an image of this version for a board stands when it is built. */
-export function imagePath(project: string, version: string, board: string): string {
-  return join(project, 'dist', `ghostpipe-${version}-${board}.img`);
 }

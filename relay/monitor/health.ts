@@ -1,4 +1,5 @@
 /** The relay's word on itself: ready or not, and what an operator should know. */
+import type { RelayConfig } from '../../protocol/config.ts';
 import type { AuditMode } from '../../protocol/log-action.ts';
 import { toHex } from '../../protocol/text.ts';
 import type { Conduit } from '../conduit.ts';
@@ -23,15 +24,20 @@ export interface Health {
   readonly auditMode?: AuditMode;
 }
 
-/** `conduit` is null while no site is configured. */
-export function healthOf(name: string, version: Version, uptimeMs: number, conduit: Conduit | null): Health {
+/** `conduit` is null while no site is configured; `notReady` says why, if anybody knows. */
+export function healthOf(
+  { name, notReady }: Pick<RelayConfig, 'name' | 'notReady'>,
+  version: Version,
+  uptimeMs: number,
+  conduit: Conduit | null,
+): Health {
   const base = {
     name,
     software: `${version.name} ${version.version}`,
     uptimeSeconds: Math.floor(uptimeMs / 1000),
   };
   if (!conduit) {
-    const reasons = ['no site is configured: give a configuration file with the section "site"'];
+    const reasons = [notReady ?? 'no site is configured: give a configuration file with the section "site"'];
     return { status: 'not-ready', reasons, notices: [], ...base };
   }
   const { mode, alarm } = conduit.audit.view;

@@ -130,7 +130,7 @@ t.test('the tools that are in it, and the one that is not', async (t) => {
 t.test('the same sources give the same bytes in another folder, and no byte says where that was', async (t) => {
   const other = join(t.testdir(), 'elsewhere', 'copy');
   const packages = [...bundle.packages.map(({ path }) => path), ...esbuildFolders()];
-  for (const path of ['image-build', 'protocol', 'relay', 'tools', 'package.json', ...packages]) {
+  for (const path of ['appliance', 'image-build', 'protocol', 'relay', 'tools', 'package.json', ...packages]) {
     mkdirSync(join(other, path, '..'), { recursive: true });
     cpSync(join(ROOT, path), join(other, path), { recursive: true });
   }

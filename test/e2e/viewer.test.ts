@@ -1,9 +1,13 @@
 /** The page of an export in a real browser: what it says of a good export, of damaged ones, and of what a stranger wrote. */
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import t from 'tap';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import { encodeBundle, parseBundle } from '../../protocol/tile.ts';
+import { copyEpoch } from '../../tools/audit/epoch-folder.ts';
+import { Sealer } from '../../tools/audit/unseal.ts';
 import { writeViewer } from '../../tools/audit/viewer-file.ts';
 import {
   changeFile,
@@ -125,6 +129,72 @@ t.test('good and damaged exports', async (t) => {
     requests.filter((address) => !address.startsWith('blob:null/')),
     [`file://${join(good, 'index.html')}`],
     'it asks for nothing',
+  );
+});
+
+/** Drops a folder on the page as the browser does for a hand: real files, and the page's own way to read them. */
+async function drop(page: Page, folder: string): Promise<void> {
+  await page.locator('#verdict').evaluate((card) => {
+    (card as unknown as { dataset: { state: string } }).dataset.state = 'working';
+  });
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [folder], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, x: 600, y: 300, data });
+  }
+}
+
+t.test('a folder that is dropped, an epoch of many heads, and sealed records', async (t) => {
+  const work = t.testdir();
+  const [good, sealed] = [join(work, 'good'), join(work, 'sealed')];
+  const { epochs } = exportWithPage(good, { records: [40, 700], heads: (_, records) => range(1, records, 3) });
+  const browser = await startBrowser(t);
+  const { page, complaints } = await openFile(browser, join(good, 'index.html'));
+  t.match(await settled(page), { state: 'partial', failures: [] });
+  await drop(page, good);
+  t.match(await settled(page), { state: 'good', line: 'Verified 740 of 740 log records', failures: [] });
+  const newest = page.locator('#chain > li').nth(1);
+  t.equal(await newest.locator('.heads tbody tr').count(), epochs[1]!.heads.length, 'every head is listed');
+
+  cpSync(good, sealed, { recursive: true });
+  const sealer = new Sealer(engine, engine.kemKey(new Uint8Array(32)).publicKey);
+  copyEpoch(good, join(work, 'epoch'), sealer);
+  rmSync(join(sealed, 'tile'), { recursive: true });
+  rmSync(join(sealed, 'proofs'), { recursive: true });
+  cpSync(join(work, 'epoch'), sealed, { recursive: true });
+  writeManifest(sealed, [
+    { ...epochs[0]!, folder: join(sealed, 'earlier', epochs[0]!.id) },
+    { ...epochs[1]!, folder: sealed },
+  ]);
+  await drop(page, sealed);
+  const { state, line } = await settled(page);
+  t.match(
+    { state, line },
+    { state: 'partial', line: 'Verified 40 of 740 log records' },
+    'never green for what is sealed',
+  );
+  t.match(await page.locator('#verdict').innerText(), /The rest is sealed/);
+  await drop(page, join(good, 'manifest.json'));
+  t.match(await settled(page), { state: 'bad' });
+  t.same(complaints, []);
+});
+
+function range(from: number, to: number, step: number): number[] {
+  return [...Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => from + i * step), to];
+}
+
+t.test('a copy that unpacks to more than a page can carry is refused', async (t) => {
+  const folder = join(t.testdir(), 'audit');
+  exportWithPage(folder, { records: [20] });
+  const page = join(folder, 'index.html');
+  const bomb = gzipSync(Buffer.alloc(2 ** 28 + 1)).toString('base64');
+  changeFile(page, (html) => html.toString().replace(/(id="carried">)[^<]*/, `$1${bomb}`));
+  const browser = await startBrowser(t);
+  const opened = await openFile(browser, page);
+  t.match(await settled(opened.page), { state: 'bad', line: 'Not verified' });
+  t.match(
+    await opened.page.locator('#verdict').innerText(),
+    /the copy in this page is damaged: it is packed from more than/,
   );
 });
 

@@ -1,10 +1,12 @@
 /** The harness of the boots, on a machine whose disk is empty: its firmware speaks, and there is nothing to start. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { findAccelerator } from '../../image-build/qemu/accelerator.ts';
 import { copyDrive, flipBit, hashOf, partitionsOf } from '../../image-build/qemu/drive.ts';
 import { Guest } from '../../image-build/qemu/guest.ts';
+import { usedMebibytes } from '../../image-build/qemu/guest-memory.ts';
 
 const LIMIT_MS = 60_000;
 /** What the firmware prints when it found nothing to start on the disk. */
@@ -100,5 +102,26 @@ t.test('a drive: partitions, copy, one flipped bit', async (t) => {
   t.throws(() => copyDrive(join(t.testdirName, 'none'), copy), {
     code: 'file-invalid',
     detail: /none cannot be copied/,
+  });
+});
+
+t.test('memory in use is what is not empty', async (t) => {
+  const file = blankDrive(join(t.testdir(), 'memory'));
+  truncateSync(file, 8 << 20);
+  t.equal(usedMebibytes(file), 0);
+  for (let page = 0; page < 512; page++) flipBit(file, page * 4096 + 17);
+  t.equal(usedMebibytes(file), 2, '512 pages');
+});
+
+t.test('image:boot says what it cannot boot', async (t) => {
+  const boot = (...words: readonly string[]) => {
+    const program = join(import.meta.dirname, '..', '..', 'image-build', 'qemu', 'boot-command.ts');
+    const { status, stderr } = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' });
+    return { status, stderr };
+  };
+  t.match(boot('--board', 'pi4'), { status: 2, stderr: /"pi4", only vm can be booted here/ });
+  t.match(boot('--board', 'vm', '--image', 'none.img'), {
+    status: 3,
+    stderr: /none\.img does not exist: npm run image/,
   });
 });

@@ -1,27 +1,21 @@
 /** The archive takes what holds and agrees with what it has, nothing else, and signs only for what it holds in full. */
 import {
-  chmodSync,
-  existsSync,
+  copyFileSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { parseHead, verifyCheckpoint } from '../../protocol/checkpoint.ts';
-import { verifyCosignature } from '../../protocol/cosignature.ts';
 import { nativeEngine as engine } from '../../protocol/engine/native.ts';
 import type { PreviousEpoch } from '../../protocol/epoch-opening.ts';
-import { parseNote } from '../../protocol/note.ts';
-import { parseVerifierKey, signaturesOf } from '../../protocol/note-key.ts';
 import { toBase64Url } from '../../protocol/text.ts';
 import { takeIn } from '../../tools/audit/archive-intake.ts';
 import { ArchiveStore } from '../../tools/audit/archive-store.ts';
-import { cosignNewest } from '../../tools/audit/cosignature-file.ts';
-import { makeCosignerKey, readCosignerKey, verifierKeyOf } from '../../tools/audit/cosigner-key.ts';
 import { checkExport } from '../../tools/audit/export-check.ts';
 import {
   changeFile,
@@ -32,6 +26,7 @@ import {
   type MadeHead,
   makeAuditExport,
   previousOf,
+  swapFiles,
 } from '../fixtures/audit-export.ts';
 
 /** Exports of one relay and its archive. */
@@ -148,6 +143,34 @@ t.test('refused, named, and nothing of it taken', async (t) => {
       },
     ],
     [
+      'tiles in another order',
+      'log-tile-invalid',
+      (_, make) => {
+        const one = make({ records: [40, 700] });
+        swapFiles(join(one.folder, 'tile/0/000'), join(one.folder, 'tile/0/001'));
+        return one;
+      },
+    ],
+    [
+      'a checkpoint without the identity line',
+      'log-checkpoint-invalid',
+      (_, make) => {
+        const one = make({ records: [40, 700] });
+        changeFile(join(one.folder, 'checkpoints/700'), (note) => note.toString().replace(/\n\n.*\n/, '\n\n'));
+        return one;
+      },
+    ],
+    [
+      'an older checkpoint in the place of the newest',
+      'log-rolled-back',
+      (_, make) => {
+        const one = make({ records: [40, 700] });
+        copyFileSync(join(one.folder, 'checkpoints/350'), join(one.folder, 'checkpoint'));
+        return one;
+      },
+    ],
+    ['a cloned identity', 'log-forked', (first, make) => twin(first, make, { source: 'none' }, 300)],
+    [
       'a truncated stick',
       'log-tile-invalid',
       (_, make) => {
@@ -200,9 +223,14 @@ function signedLessFar(epoch: MadeEpoch): PreviousEpoch {
 }
 
 /** An epoch of the same relay that begins with `prev`, beside the first epoch of `first`. */
-function twin(first: MadeExport, make: (plan: ExportPlan) => MadeExport, prev: PreviousEpoch): MadeExport {
+function twin(
+  first: MadeExport,
+  make: (plan: ExportPlan) => MadeExport,
+  prev: PreviousEpoch,
+  records = 30,
+): MadeExport {
   const made = make({
-    records: [30],
+    records: [records],
     name: 'twin',
     signers: (_, own) => ({ ...own, 'ml-dsa-65': first.epochs[0]!.signers['ml-dsa-65'] }),
     opening: (_, event) => ({ ...event, obj: { ...event.obj, prev } }),
@@ -222,6 +250,19 @@ t.test('another relay is refused, and another process', async (t) => {
   t.ok(take(one).report.ok);
 });
 
+t.test('a file as large as a disk is refused before it is copied', async (t) => {
+  const { path, take, makeExport } = archive(t);
+  for (const file of ['tile/entries/000.p/40', 'tile/0/000.p/40', 'checkpoint', 'epoch', 'vkeys.txt']) {
+    const one = makeExport({ records: [40] });
+    truncateSync(join(one.folder, file), 2 ** 40);
+    t.throws(() => take(one), {
+      code: 'file-invalid',
+      detail: new RegExp(`${file} has 1099511627776 bytes, the limit is`),
+    });
+    t.same(files(path), ['archive.json']);
+  }
+});
+
 t.test('links and strange names are not copied', async (t) => {
   const { path, take, makeExport } = archive(t);
   const one = makeExport({ records: [40] });
@@ -232,33 +273,4 @@ t.test('links and strange names are not copied', async (t) => {
   const { report } = take(one);
   t.notOk(files(path).some((file) => file.includes('7.tlog-proof')));
   t.ok(report.ok, 'what was copied holds');
-});
-
-t.test('the archive signs for the newest head of an epoch that it holds in full', async (t) => {
-  const { root, path, take, makeExport } = archive(t);
-  const keyFile = join(root, 'key.json');
-  const key = makeCosignerKey(engine, keyFile, 'plant-1-archive');
-  const one = makeExport({ records: [700] });
-  take(one);
-  const store = new ArchiveStore(path, one.logPin);
-  const { id, origin, keys } = one.epochs[0]!;
-  const signed = cosignNewest(engine, store.epoch(id)!, key, 1_900_000_000)!;
-  t.same([signed.origin, signed.size], [origin, 700]);
-  const { head, note } = verifyCheckpoint(engine, signed.bytes, origin, keys);
-  const verifier = parseVerifierKey(engine, verifierKeyOf(engine, readCosignerKey(engine, keyFile)));
-  const [line] = signaturesOf(engine, note, verifier);
-  t.equal(verifyCosignature(engine, verifier, head, line!), 1_900_000_000);
-  store.write(id, signed.file, signed.bytes);
-  t.same(cosignNewest(engine, store.epoch(id)!, key, 1_900_000_001)!.bytes, signed.bytes, 'once for one head');
-  rmSync(join(path, 'epochs', id, 'tile/entries/001'));
-  t.equal(cosignNewest(engine, store.epoch(id)!, key, 1_900_000_002), null, 'not for a head with a record missing');
-  t.equal(parseHead(parseNote(signed.bytes).text).size, 700);
-  store.close();
-  t.throws(() => makeCosignerKey(engine, keyFile, 'other'), { code: 'already-exists' });
-  chmodSync(keyFile, 0o644);
-  t.throws(() => readCosignerKey(engine, keyFile), { code: 'permissions-open' });
-  t.throws(() => readCosignerKey(engine, join(root, 'none')), { code: 'key-missing' });
-  writeFileSync(join(root, 'broken'), '{}', { mode: 0o600 });
-  t.throws(() => readCosignerKey(engine, join(root, 'broken')), { message: /broken/ });
-  t.ok(existsSync(keyFile));
 });

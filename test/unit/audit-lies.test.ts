@@ -92,6 +92,25 @@ t.test('two epochs with one predecessor', async (t) => {
   t.match(report.failures[0]!.detail, /both follow/);
 });
 
+t.test('a cloned identity: two logs of one key at a time, neither of which leads to the other', async (t) => {
+  const anew = (shiftMs: number, tq: EpochEvent['tq'] = 'ntp'): Partial<ExportPlan> => ({
+    records: [2000, 50],
+    live: true,
+    opening: (epoch, event) =>
+      epoch === 0 ? event : { ...event, t: event.t - shiftMs, tq, obj: { ...event.obj, prev: { source: 'none' } } },
+  });
+  const cloned = check(made(t, anew(120_000)));
+  t.match(found(cloned), ['log-forked epochs/ID/epoch']);
+  t.match(
+    cloned.failures[0]!.detail,
+    /one identity had two logs at a time: .* went on until .* neither leads to the other/,
+  );
+  const told = { ok: true, notices: [/2 epochs know of none before them/] };
+  t.match(check(made(t, anew(0))), told, 'one after the other: a power cut');
+  t.match(check(made(t, anew(120_000, 'build'))), told, 'by a clock that says nothing');
+  t.match(check(made(t, { records: [40, 50, 60], live: true })).notices, []);
+});
+
 t.test('keys that are not those of the relay', async (t) => {
   const cloned = made(t, { signers: (_, own) => ({ ...own, 'ml-dsa-65': logSigners(engine, 'clone')['ml-dsa-65'] }) });
   t.match(check(cloned), { ok: false, epochs: [] });

@@ -43,8 +43,20 @@ t.test('only listeners must be written; the rest has defaults', async (t) => {
       failuresPerMinute: 60,
     },
     useNotice: null,
+    notReady: null,
+    appliance: null,
     logLevel: 'info',
   });
+});
+
+t.test('what only an appliance writes', async (t) => {
+  const places = { statement: 'statement.json', self: 'self.json', synchronized: '/run/x' };
+  const site = { siteId: '0'.repeat(32), operatorKeyHash: `sha256/${'A'.repeat(43)}`, rosterFile: 'roster.json' };
+  const written = { listeners: [DEFAULT_LISTENER] };
+  t.same(parseRelayConfig({ ...written, site, appliance: places }).appliance, places);
+  t.equal(refusedAt({ ...written, appliance: places }), 'appliance');
+  t.equal(parseRelayConfig({ ...written, notReady: 'No card.' }).notReady, 'No card.');
+  t.equal(refusedAt({ ...written, site, notReady: 'No card.' }), 'notReady');
 });
 
 t.test('what is written counts', async (t) => {

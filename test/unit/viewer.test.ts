@@ -9,49 +9,10 @@ import { rootOf } from '../../protocol/merkle.ts';
 import { toBase64 } from '../../protocol/text.ts';
 import { packFiles, unpackFiles } from '../../tools/audit/viewer/carried.ts';
 import { givenExport } from '../../tools/audit/viewer/given-files.ts';
-import type { Answer, RecordQuery, Request, Verdict } from '../../tools/audit/viewer/messages.ts';
-import { Session } from '../../tools/audit/viewer/session.ts';
 import { writeViewer } from '../../tools/audit/viewer-file.ts';
-import { filesBelow, type MadeExport, makeAuditExport, RELAY } from '../fixtures/audit-export.ts';
+import { type MadeExport, makeAuditExport, RELAY } from '../fixtures/audit-export.ts';
 import { refuses } from '../fixtures/protocol.ts';
-
-type Files = Map<string, Uint8Array>;
-
-const ALL: RecordQuery = { text: '', category: '', onlyBroken: false, fromMs: -Infinity, toMs: Infinity, after: null };
-
-function filesOf(folder: string): Files {
-  return new Map(filesBelow(folder).map((path) => [path, new Uint8Array(readFileSync(join(folder, path)))]));
-}
-
-/** A session and what it last answered. */
-function session() {
-  const contents = new Map<Blob, Uint8Array>();
-  let last: Answer | undefined;
-  const worker = new Session({
-    engine,
-    answer: (answer) => {
-      last = answer;
-    },
-    fileOf: (blob) => ({ size: contents.get(blob)!.length, bytes: () => contents.get(blob)! }),
-  });
-  function ask<K extends Answer['kind']>(kind: K, request: Request): Extract<Answer, { kind: K }> {
-    worker.handle(request);
-    if (last?.kind !== kind) throw new Error(`not ${kind} but ${JSON.stringify(last)}`);
-    return last as Extract<Answer, { kind: K }>;
-  }
-  const folder = (files: Files): Request => {
-    const given = [...files.keys()].map((path) => [path, new Blob([])] as const);
-    for (const [path, blob] of given) contents.set(blob, files.get(path)!);
-    return { kind: 'folder', files: given };
-  };
-  return {
-    ask,
-    open: (files: Files): Verdict => ask('verdict', folder(files)).verdict,
-    refused: (files: Files): string => ask('refused', folder(files)).detail,
-    list: (query: Partial<RecordQuery>) => ask('records', { kind: 'records', query: { ...ALL, ...query } }),
-    detail: (epoch: number, index: number) => ask('record', { kind: 'record', position: { epoch, index } }).detail,
-  };
-}
+import { filesOf, session } from '../fixtures/viewer-session.ts';
 
 t.test('files packed are the files', async (t) => {
   const files = new Map([

@@ -44,19 +44,22 @@ export function takeIn(
   { engine, logPin, unseal = unopened, onProgress }: IntakeOptions,
 ): Intake {
   store.clearIncoming();
-  for (const { at } of findEpochs(folder)) copyIn(join(folder, at), join(store.incoming, at), unseal);
-  const against = store.isEmpty ? {} : { against: store.path };
-  const report = checkExport({
-    engine,
-    folder: store.incoming,
-    logPin,
-    noManifest: true,
-    ...against,
-    ...(onProgress ? { onProgress } : {}),
-  });
-  const taken = report.ok ? report.epochs.map((epoch) => takeEpoch(store, epoch)) : [];
-  store.clearIncoming();
-  return { report, taken };
+  try {
+    for (const { at } of findEpochs(folder)) copyIn(join(folder, at), join(store.incoming, at), unseal);
+    const against = store.isEmpty ? {} : { against: store.path };
+    const report = checkExport({
+      engine,
+      folder: store.incoming,
+      logPin,
+      noManifest: true,
+      ...against,
+      ...(onProgress ? { onProgress } : {}),
+    });
+    const taken = report.ok ? report.epochs.map((epoch) => takeEpoch(store, epoch)) : [];
+    return { report, taken };
+  } finally {
+    store.clearIncoming();
+  }
 }
 
 /** Whether the archive has every record under the head of that size. */

@@ -4,6 +4,7 @@
  */
 import { equalBytes } from '../../protocol/bytes.ts';
 import { fromBase64Url } from '../../protocol/text.ts';
+import { checkClones } from './clone-check.ts';
 import type { Findings } from './findings.ts';
 import type { Expectation } from './leaf-check.ts';
 import { pathIn, type SignedEpoch } from './signed-epoch.ts';
@@ -20,6 +21,7 @@ export interface Chain {
 /** Checks `epochs` of one export, and `earlier` ones that are in another export only. */
 export function checkChain(epochs: readonly SignedEpoch[], earlier: readonly SignedEpoch[], findings: Findings): Chain {
   const all = [...epochs, ...earlier];
+  checkClones(all, findings);
   const byOrigin = new Map(all.map((epoch) => [epoch.origin, epoch]));
   const followers = new Map<string, SignedEpoch>();
   const expectations = new Map<string, Expectation[]>();

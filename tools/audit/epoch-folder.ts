@@ -2,7 +2,7 @@
  * Reads the folder of one epoch, which anybody may have written: only names of the layout are opened, no link is
  * followed, every file is bounded by what it can be. What is read proves nothing by itself.
  */
-import { copyFileSync, type Dirent, lstatSync, mkdirSync, opendirSync, writeFileSync } from 'node:fs';
+import { type Dirent, lstatSync, mkdirSync, opendirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Problem } from '../../protocol/problem.ts';
 import { tilePath } from '../../protocol/tile.ts';
@@ -33,7 +33,7 @@ export class EpochFolder extends EpochFiles {
 }
 
 /**
- * Copies the files of an epoch, and nothing else that is in its folder. With a sealer no record comes out in clear: bundles
+ * Copies the files of an epoch, each bounded, and nothing else that is in its folder. With a sealer no record comes out in clear: bundles
  * are sealed, and proofs with a record in them stay behind.
  */
 export function copyEpoch(from: string, to: string, sealer: Sealer | null = null): void {
@@ -43,8 +43,8 @@ export function copyEpoch(from: string, to: string, sealer: Sealer | null = null
     const isSealed = sealer && file.kind === 'tile' && file.tile.level === 'entries';
     const target = join(to, isSealed ? epochPath({ kind: 'sealed', tile: file.tile }) : path);
     mkdirSync(dirname(target), { recursive: true });
-    if (isSealed) writeFileSync(target, sealer.seal(path, folder.read(file)!));
-    else copyFileSync(join(from, path), target);
+    const bytes = folder.read(file)!;
+    writeFileSync(target, isSealed ? sealer.seal(path, bytes) : bytes);
   }
 }
 
@@ -55,8 +55,7 @@ export function copyOpened(from: string, to: string, unseal: Unseal): void {
     if (file.kind === 'cosignature') continue;
     const target = join(to, file.kind === 'sealed' ? tilePath(file.tile) : path);
     mkdirSync(dirname(target), { recursive: true });
-    if (file.kind === 'sealed') writeFileSync(target, folder.read({ kind: 'tile', tile: file.tile })!);
-    else copyFileSync(join(from, path), target);
+    writeFileSync(target, folder.read(file.kind === 'sealed' ? { kind: 'tile', tile: file.tile } : file)!);
   }
 }
 

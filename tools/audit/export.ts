@@ -8,12 +8,13 @@ import type { ExportReport } from './export-check.ts';
 import { runExport } from './export-run.ts';
 import { Progress } from './progress.ts';
 import { RelayLog } from './relay-log.ts';
+import { onTarget } from './stick-target.ts';
 import { reportLines } from './verify.ts';
 
 const SPEC: CommandSpec = {
   name: 'ghostpipe-audit export',
   summary: 'pull the log of a running relay into a folder, verify it, and continue an export that is there',
-  usage: '--to DIR --device-id NAME [OPTIONS]',
+  usage: '--to DIR|DEVICE --device-id NAME [OPTIONS]',
   options: {
     'seal-to': {
       type: 'string',
@@ -23,14 +24,15 @@ const SPEC: CommandSpec = {
     to: {
       type: 'string',
       value: 'DIR',
-      help: 'folder of the export; what is there is replaced by the continued export',
+      help: 'folder of the export, which is continued; or a stick or its image, which is mounted (ext4, FAT, exFAT)',
     },
     ...CLIENT_OPTIONS,
   },
   examples: [
     'ghostpipe-audit export --to ./audit --device-id auditor --config-dir ./auditor',
-    'ghostpipe-audit export --to /media/stick/audit --device-id auditor --json',
+    'ghostpipe-audit export --to /dev/sdb1 --device-id auditor --json',
   ],
+  couldNotRun: ['target-unusable'],
 };
 
 /** Exit code 0 when the export is in its place, 1 when something of it does not hold, or the relay did not give it. */
@@ -51,7 +53,7 @@ export function exportLog(argv: readonly string[]): Promise<number> {
 async function pull(to: string, args: Arguments, sealTo?: Uint8Array): Promise<ExportReport> {
   const client = openClient(nativeEngine, args);
   try {
-    return await pullLog(client, to, sealTo ?? profileKey(client));
+    return await onTarget(to, (folder) => pullLog(client, folder, sealTo ?? profileKey(client)));
   } finally {
     client.relay.close();
   }

@@ -204,6 +204,8 @@ class SourceCheck {
   #tellMissing({ epoch: { origin, place, folder, heads }, size, result }: Checked): void {
     if (heads.length === 0)
       this.#findings.note(`${place.at || '.'}: no head of this epoch holds: nothing of it is proved`);
+    if (result.sealed > 0)
+      this.#findings.note(`${origin}: ${result.sealed} log records are sealed, and were not opened`);
     for (const { from, below } of result.unarchived) {
       const tile = {
         level: 'entries',

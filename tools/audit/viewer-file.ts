@@ -12,8 +12,8 @@ import { packFiles } from './viewer/carried.ts';
 
 /** Records that the page carries. */
 export const CARRIED_RECORDS = 20_000;
-/** Heads that it carries of each epoch; each has eight kilobytes. */
-const CARRIED_HEADS = 20;
+/** Heads that it carries, the newest; each has eight kilobytes and is verified in the page. A relay keeps as many of an epoch. */
+const CARRIED_HEADS = 200;
 /** What is read from the folder only: proofs of what the tiles prove, and records that the page could not open. */
 const NOT_CARRIED: ReadonlySet<EpochFile['kind']> = new Set(['proof', 'growth', 'cosignature', 'sealed']);
 /** Where the copy stands in the page. */
@@ -29,10 +29,12 @@ export function writeViewer(folder: string, places: readonly string[]): void {
 function carriedOf(folder: string, places: readonly string[]): Map<string, Uint8Array> {
   const found = new Map(findEpochs(folder).map((place) => [place.at, place.open()]));
   const carried = new Map<string, Uint8Array>();
-  let records = 0;
+  let [records, headsLeft] = [0, CARRIED_HEADS];
   for (const at of places.toReversed()) {
     const epoch = found.get(at)!;
-    const heads = new Set(epoch.headSizes.slice(-CARRIED_HEADS));
+    // Of each epoch at least one: nothing of it would hold without.
+    const heads = new Set(epoch.headSizes.slice(-Math.max(1, headsLeft)));
+    headsLeft -= heads.size;
     const carry = (file: EpochFile): void => {
       carried.set(at === '' ? epochPath(file) : `${at}/${epochPath(file)}`, epoch.read(file)!);
     };

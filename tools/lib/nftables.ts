@@ -92,7 +92,7 @@ function chain(name: string, hook: string | null, rules: readonly string[]): str
 
 /** Errors of paths in use, and for IPv6 who has which address on this link (RFC 4861) and who listens (RFC 3810). */
 function neighbours({ listeners }: FirewallZone, direction: 'input' | 'output'): string[] {
-  const related = 'meta l4proto { icmp, ipv6-icmp } ct state related accept';
+  const related = 'meta l4proto { icmp, icmpv6 } ct state related accept';
   if (!listeners.some(({ address }) => isIPv6(address))) return [related];
   const groups = direction === 'input' ? 'mld-listener-query' : 'mld2-listener-report';
   return [

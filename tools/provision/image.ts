@@ -82,9 +82,10 @@ function auditOf({ audit: { mode, ramMiB, pruneQuorum } }: RelayConfig): NonNull
 }
 
 /** The relay's configuration without what the appliance knows itself. */
-function portable({ name, licenceKey, listeners, store, limits, logLevel }: RelayConfig): Settings['relay'] {
+function portable({ name, licenceKey, listeners, store, limits, logLevel, ...more }: RelayConfig): Settings['relay'] {
   const licence = licenceKey === null ? {} : { licenceKey };
-  return { name, ...licence, listeners, store: { slots: store.slots }, limits, logLevel };
+  const notice = more.useNotice === null ? {} : { useNotice: more.useNotice };
+  return { name, ...licence, ...notice, listeners, store: { slots: store.slots }, limits, logLevel };
 }
 
 function writeSite(site: SiteFolder, settings: Settings, file: string, out: string) {

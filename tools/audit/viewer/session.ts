@@ -19,8 +19,8 @@ import type { Answer, EpochRow, Request } from './messages.ts';
 import { listRecords, type OpenedEpoch, recordDetail } from './opened-log.ts';
 import { RecordIndex, timelineOf } from './record-index.ts';
 
-/** Heads of an epoch that are shown. */
-const HEADS_SHOWN = 200;
+/** Heads of an epoch that are shown: all that one of a week has. */
+const HEADS_SHOWN = 25_000;
 
 export interface SessionOptions {
   readonly engine: Engine;

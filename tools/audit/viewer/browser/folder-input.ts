@@ -6,6 +6,14 @@ export type ChosenFiles = readonly (readonly [string, File])[];
 /** Files that are looked at in one folder. */
 const MOST = 4_194_304;
 
+/** What Chromium knows of a dropped thing; a page that is itself a file can read nothing there but by this. */
+interface DroppedItem extends DataTransferItem {
+  getAsFileSystemHandle?(): Promise<FileSystemHandle | null>;
+}
+
+/** Gives what is in a folder, by name. */
+type Folder<T> = (folder: T) => Promise<readonly T[]>;
+
 /** The files of a folder picker: their paths begin with the name of the folder. */
 export function pickedFiles(list: FileList): ChosenFiles {
   return [...list].map((file) => [file.webkitRelativePath.split('/').slice(1).join('/'), file] as const);
@@ -13,24 +21,48 @@ export function pickedFiles(list: FileList): ChosenFiles {
 
 /** The files of a dropped folder. What was dropped has to be asked for at once, before anything is waited for. */
 export async function droppedFiles({ items }: DataTransfer): Promise<ChosenFiles> {
-  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  const folder = entries.length === 1 && entries[0]!.isDirectory ? [...(await inFolder(entries[0]!))] : entries;
+  const all: DroppedItem[] = [...items];
+  if (all[0]?.getAsFileSystemHandle) {
+    const handles = await Promise.all(all.map((item) => item.getAsFileSystemHandle!()));
+    return filesIn(
+      handles.filter((handle) => handle !== null),
+      inHandle,
+      (handle) => (handle as FileSystemFileHandle).getFile(),
+    );
+  }
+  const entries = all.map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  return filesIn(entries, inEntry, fileOf);
+}
+
+/** Files below one dropped folder by their paths there, or what lay beside each other by its names. */
+async function filesIn<T extends { readonly name: string }>(
+  dropped: readonly T[],
+  folder: Folder<T>,
+  file: (thing: T) => Promise<File>,
+): Promise<ChosenFiles> {
+  const inside = dropped.length === 1 && isFolder(dropped[0]!) ? await folder(dropped[0]!) : dropped;
+  const left = inside.map((thing) => ({ thing, path: thing.name }));
   const files: [string, File][] = [];
-  for (let entry = folder.pop(); entry && files.length < MOST; entry = folder.pop()) {
-    if (entry.isDirectory) folder.push(...(await inFolder(entry)));
-    else files.push([below(entry, entries), await fileOf(entry as FileSystemFileEntry)]);
+  for (let next = left.pop(); next && files.length < MOST; next = left.pop()) {
+    const { thing, path } = next;
+    if (!isFolder(thing)) files.push([path, await file(thing)]);
+    else left.push(...(await folder(thing)).map((below) => ({ thing: below, path: `${path}/${below.name}` })));
   }
   return files;
 }
 
-/** Its path below the one dropped folder, or below where several things lay. */
-function below({ fullPath }: FileSystemEntry, dropped: readonly FileSystemEntry[]): string {
-  const root = dropped.length === 1 && dropped[0]!.isDirectory ? dropped[0]!.fullPath : '';
-  return fullPath.slice(root.length + 1);
+function isFolder(thing: object): boolean {
+  return 'kind' in thing ? thing.kind === 'directory' : (thing as FileSystemEntry).isDirectory;
+}
+
+async function inHandle(folder: FileSystemHandle): Promise<FileSystemHandle[]> {
+  const all: FileSystemHandle[] = [];
+  for await (const handle of (folder as FileSystemDirectoryHandle).values()) all.push(handle);
+  return all;
 }
 
 /** The reader gives some at a time, and none at the end. */
-async function inFolder(folder: FileSystemEntry): Promise<FileSystemEntry[]> {
+async function inEntry(folder: FileSystemEntry): Promise<FileSystemEntry[]> {
   const reader = (folder as FileSystemDirectoryEntry).createReader();
   const all: FileSystemEntry[] = [];
   for (;;) {
@@ -40,6 +72,6 @@ async function inFolder(folder: FileSystemEntry): Promise<FileSystemEntry[]> {
   }
 }
 
-function fileOf(entry: FileSystemFileEntry): Promise<File> {
-  return new Promise((resolve, reject) => entry.file(resolve, reject));
+function fileOf(entry: FileSystemEntry): Promise<File> {
+  return new Promise((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
 }

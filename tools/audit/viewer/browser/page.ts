@@ -9,6 +9,9 @@ import { RecordsView } from './records-view.ts';
 import { showTimeline } from './timeline-view.ts';
 import { VerdictView } from './verdict-view.ts';
 
+/** Far above 20,000 records, their tiles and 200 heads; a page is bounded by nothing else before it is read. */
+const MAX_CARRIED_BYTES = 2 ** 28;
+
 /** Before anything of a folder is known. */
 const NOTHING: Verdict = {
   isFolder: true,
@@ -91,8 +94,21 @@ async function openCarried(ask: (request: Request) => void, verdict: VerdictView
   try {
     const zipped = new Blob([Uint8Array.from(atob(text), (character) => character.charCodeAt(0))]);
     const stream = zipped.stream().pipeThrough(new DecompressionStream('gzip'));
-    ask({ kind: 'carried', packed: new Uint8Array(await new Response(stream).arrayBuffer()) });
+    ask({ kind: 'carried', packed: await bounded(stream) });
   } catch (thrown) {
     verdict.refuse(`the copy in this page is damaged: ${(thrown as Error).message}`);
+  }
+}
+
+/** All bytes of a stream; throws once there are more than a copy can have. */
+async function bounded(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for (const reader = stream.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+    bytes += value.length;
+    if (bytes > MAX_CARRIED_BYTES) throw new RangeError(`it is packed from more than ${MAX_CARRIED_BYTES} bytes`);
+    parts.push(new Uint8Array(value));
   }
 }

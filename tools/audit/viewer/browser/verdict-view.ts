@@ -83,7 +83,11 @@ function judged(isFolder: boolean, failures: number, count: string, isAll: boole
     return ['partial', `Verified ${count}`, rest];
   }
   if (!isAll)
-    return ['partial', `Verified ${count}`, 'The rest is not in this folder, and the log says why: see below.'];
+    return [
+      'partial',
+      `Verified ${count}`,
+      'The rest is sealed, or not in this folder, and the log says why: see below.',
+    ];
   return [
     'good',
     `Verified ${count}`,

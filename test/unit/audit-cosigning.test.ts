@@ -1,0 +1,44 @@
+/** The archive signs only for what it holds in full. */
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { parseHead, verifyCheckpoint } from '../../protocol/checkpoint.ts';
+import { verifyCosignature } from '../../protocol/cosignature.ts';
+import { nativeEngine as engine } from '../../protocol/engine/native.ts';
+import { parseNote } from '../../protocol/note.ts';
+import { parseVerifierKey, signaturesOf } from '../../protocol/note-key.ts';
+import { takeIn } from '../../tools/audit/archive-intake.ts';
+import { ArchiveStore } from '../../tools/audit/archive-store.ts';
+import { cosignNewest } from '../../tools/audit/cosignature-file.ts';
+import { makeCosignerKey, readCosignerKey, verifierKeyOf } from '../../tools/audit/cosigner-key.ts';
+import { makeAuditExport } from '../fixtures/audit-export.ts';
+
+t.test('the archive signs for the newest head of an epoch that it holds in full', async (t) => {
+  const root = t.testdir();
+  const path = join(root, 'archive');
+  const keyFile = join(root, 'key.json');
+  const key = makeCosignerKey(engine, keyFile, 'plant-1-archive');
+  const one = makeAuditExport(join(root, 'export'), { records: [700] });
+  const store = new ArchiveStore(path, one.logPin);
+  t.ok(takeIn(store, one.folder, { engine, logPin: one.logPin }).report.ok);
+  const { id, origin, keys } = one.epochs[0]!;
+  const signed = cosignNewest(engine, store.epoch(id)!, key, 1_900_000_000)!;
+  t.same([signed.origin, signed.size], [origin, 700]);
+  const { head, note } = verifyCheckpoint(engine, signed.bytes, origin, keys);
+  const verifier = parseVerifierKey(engine, verifierKeyOf(engine, readCosignerKey(engine, keyFile)));
+  const [line] = signaturesOf(engine, note, verifier);
+  t.equal(verifyCosignature(engine, verifier, head, line!), 1_900_000_000);
+  store.write(id, signed.file, signed.bytes);
+  t.same(cosignNewest(engine, store.epoch(id)!, key, 1_900_000_001)!.bytes, signed.bytes, 'once for one head');
+  rmSync(join(path, 'epochs', id, 'tile/entries/001'));
+  t.equal(cosignNewest(engine, store.epoch(id)!, key, 1_900_000_002), null, 'not for a head with a record missing');
+  t.equal(parseHead(parseNote(signed.bytes).text).size, 700);
+  store.close();
+  t.throws(() => makeCosignerKey(engine, keyFile, 'other'), { code: 'already-exists' });
+  chmodSync(keyFile, 0o644);
+  t.throws(() => readCosignerKey(engine, keyFile), { code: 'permissions-open' });
+  t.throws(() => readCosignerKey(engine, join(root, 'none')), { code: 'key-missing' });
+  writeFileSync(join(root, 'broken'), '{}', { mode: 0o600 });
+  t.throws(() => readCosignerKey(engine, join(root, 'broken')), { message: /broken/ });
+  t.ok(existsSync(keyFile));
+});
