@@ -8,7 +8,7 @@ import type { Sabotage } from '../../tools/evidence/scene/scene.ts';
 import { selfTestCommand, summaryOf } from '../../tools/evidence/self-test-command.ts';
 import { captured } from '../fixtures/command.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 t.test('a check of files and its sabotages, in both forms', async (t) => {
   const words = ['--check', 'lock-pins', '--scenes', '1'];
