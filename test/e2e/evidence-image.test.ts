@@ -5,10 +5,14 @@ import t from 'tap';
 import type { ImageCheck } from '../../tools/evidence/check.ts';
 import { IMAGE_ROOT_CHECKS } from '../../tools/evidence/checks/image-root.ts';
 import { IMAGE_SETTING_CHECKS } from '../../tools/evidence/checks/image-settings.ts';
+import { readGiven } from '../../tools/evidence/given.ts';
 import { boardOf, readImage } from '../../tools/evidence/image/image-file.ts';
 import type { ImageView } from '../../tools/evidence/image/image-view.ts';
 import { type Observation, resultOf } from '../../tools/evidence/record.ts';
-import { evidence } from '../fixtures/evidence.ts';
+import { runCheckCommand } from '../../tools/evidence/run-command.ts';
+import { selfTestCommand } from '../../tools/evidence/self-test-command.ts';
+import { makeAuditExport } from '../fixtures/audit-export.ts';
+import { captured } from '../fixtures/command.ts';
 import { makeSmallImage } from '../fixtures/small-image.ts';
 
 t.setTimeout(120_000);
@@ -68,14 +72,24 @@ t.test('what is no whole image, or one for another board, is refused', async (t)
   writeFileSync(half, Buffer.alloc(4096));
   t.throws(() => readImage(half), { code: 'file-invalid', detail: /no partition table/ });
   t.throws(() => readImage(FOLDER), { code: 'file-invalid' });
-  const run = ['run', '--profile', 'sl2', '--key', join(FOLDER, 'key'), '--out', join(FOLDER, 'never')];
-  t.match(await evidence(...run, '--image', VM), { code: 2, json: { code: 'usage' } });
-  t.match(await evidence(...run, '--board', 'vm'), { code: 2, json: { code: 'usage' } });
-  t.match(await evidence(...run, '--image', VM, '--board', 'pi3'), { code: 3, json: { code: 'evidence-invalid' } });
-  t.match(await evidence(...run, '--image', half, '--board', 'vm'), { code: 3, json: { code: 'file-invalid' } });
+  const run = ['--profile', 'sl2', '--key', join(FOLDER, 'key'), '--out', join(FOLDER, 'never')];
+  const ran = (...words: string[]) => captured(t, () => runCheckCommand([...run, ...words]));
+  t.match(await ran('--image', VM), { code: 2, err: /\[usage\]/ });
+  t.match(await ran('--board', 'vm'), { code: 2, err: /\[usage\]/ });
+  t.match(await ran('--image', VM, '--board', 'pi3'), { code: 3, err: /for the board vm, not for pi3/ });
+  t.match(await ran('--image', half, '--board', 'vm'), { code: 3, err: /\[file-invalid\]/ });
+});
+
+t.test('a run is given an image of its board, and a log of its relay', async (t) => {
+  const log = makeAuditExport(join(FOLDER, 'export'), { records: [20] });
+  const options: Record<string, string> = { image: PI4, board: 'pi4-2nic', log: log.folder, 'log-key': log.logPin };
+  const given = readGiven({ text: (name) => options[name], texts: () => [], flag: () => false, positionals: [] });
+  t.equal(given.place.imageDigest, given.image!.sha256);
+  t.equal(given.place.board, 'pi4-2nic');
+  t.equal(given.log!.records.length, 20);
 });
 
 t.test('the self-test spoils the given image', async (t) => {
-  const words = ['--image', PI4, '--check', 'image-verity', '--check', 'image-no-shell'];
-  t.match(await evidence('self-test', ...words), { code: 0, json: { checks: 2, sabotages: 8, caught: 8 } });
+  const words = ['--image', PI4, '--check', 'image-verity', '--check', 'image-no-shell', '--json'];
+  t.match(await captured(t, () => selfTestCommand(words)), { code: 0, out: /"sabotages":8,"caught":8/ });
 });

@@ -3,6 +3,7 @@ import type { BuildTree } from './build-tree.ts';
 import type { ImageView } from './image/image-view.ts';
 import type { ImageSabotage } from './image/sabotage.ts';
 import type { Observation } from './record.ts';
+import type { Reached } from './scene/live-relay.ts';
 import type { LogEvidence } from './scene/log-evidence.ts';
 import type { Sabotage, Scene, Written } from './scene/scene.ts';
 
@@ -22,9 +23,18 @@ interface CheckBase {
 /** Looks at a relay at work, in a scene of its own. */
 export interface RunCheck extends CheckBase {
   readonly layer: 'run';
+  readonly reaches?: never;
   /** What the check needs the configuration under test to have besides. */
   readonly prepare?: (written: Written) => Written;
   look(scene: Scene, see: See): Promise<void>;
+  readonly sabotages: Readonly<Record<string, Sabotage>>;
+}
+
+/** Looks at a relay from outside, as anybody may: at that of a site when one is reached, else at a twin. */
+export interface ReachCheck extends CheckBase {
+  readonly layer: 'run';
+  readonly reaches: true;
+  look(relay: Reached, see: See): Promise<void>;
   readonly sabotages: Readonly<Record<string, Sabotage>>;
 }
 
@@ -51,4 +61,4 @@ export interface ImageCheck extends CheckBase {
   readonly sabotages: Readonly<Record<string, ImageSabotage>>;
 }
 
-export type Check = RunCheck | LogCheck | BuildCheck | ImageCheck;
+export type Check = RunCheck | ReachCheck | LogCheck | BuildCheck | ImageCheck;

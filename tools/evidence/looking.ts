@@ -2,9 +2,10 @@
 import type { Engine } from '../../protocol/engine/engine.ts';
 import { asProblem, Problem } from '../../protocol/problem.ts';
 import { digestsOf, readBuildTree } from './build-tree.ts';
-import type { BuildCheck, Check, ImageCheck, LogCheck, RunCheck, See } from './check.ts';
+import type { BuildCheck, Check, ImageCheck, LogCheck, ReachCheck, RunCheck, See } from './check.ts';
 import type { ImageView } from './image/image-view.ts';
 import { type EvidenceRecord, type Observation, resultOf } from './record.ts';
+import type { Reached } from './scene/live-relay.ts';
 import type { LogCopy } from './scene/log-copy.ts';
 import { gatherLog, type LogEvidence } from './scene/log-evidence.ts';
 import { type Sabotage, Scene, type SceneOptions, type Written } from './scene/scene.ts';
@@ -19,6 +20,8 @@ export interface LookingOptions {
   readonly written?: Written;
   /** An export of the audit log to be looked at instead of a twin's log, where a check can. */
   readonly log?: LogCopy;
+  /** The relay of a site, to be looked at instead of a twin, where a check can. */
+  readonly live?: Reached;
   /** The image under test; without one the checks of the image do not run. */
   readonly image?: ImageView;
   /** Wall milliseconds. */
@@ -107,8 +110,15 @@ export class Looking {
     }
   }
 
-  async #seeRelay(check: RunCheck, sabotage: string | null): Promise<Seen> {
-    const { prepare, sabotages } = check;
+  async #seeRelay(check: RunCheck | ReachCheck, sabotage: string | null): Promise<Seen> {
+    const { live } = this.#options;
+    if (live && check.reaches && sabotage === null) {
+      const { observed, see } = observing();
+      await check.look(live, see);
+      return { observed, bootId: await live.bootId(), files: [] };
+    }
+    const { sabotages } = check;
+    const prepare = check.reaches ? undefined : check.prepare;
     const own = sabotage === null ? {} : sabotages[sabotage]!;
     const change = (written: Written): Written => {
       const prepared = prepare?.(written) ?? written;

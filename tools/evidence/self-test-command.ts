@@ -61,7 +61,7 @@ export function selfTestCommand(argv: readonly string[]): Promise<number> {
 export function lookAtAll(
   template: string,
   checks: readonly Check[],
-  options: Pick<LookingOptions, 'scenes' | 'onLook' | 'written' | 'log' | 'image'>,
+  options: Pick<LookingOptions, 'scenes' | 'onLook' | 'written' | 'log' | 'image' | 'live'>,
 ): Promise<CheckOutcome[]> {
   return new Looking({ engine: nativeEngine, project: PROJECT, template, now: Date.now, ...options }).all(checks);
 }

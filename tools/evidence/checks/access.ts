@@ -134,7 +134,7 @@ export const ACCESS_CHECKS: readonly RunCheck[] = [
     },
     sabotages: {
       'no-zones': {
-        mutations: [{ file: AUTH, find: 'if (!zone.admits(device.zone)) {', replace: "if (device.name === '') {" }],
+        mutations: [{ file: AUTH, find: 'if (!zone.admits(device.zone) &&', replace: "if (device.name === '' &&" }],
       },
     },
   },

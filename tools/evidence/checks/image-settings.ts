@@ -32,6 +32,9 @@ const SANDBOX: Readonly<Record<string, string>> = {
   RestrictSUIDSGID: 'yes',
   LimitCORE: '0',
 };
+/** Programs that mount by themselves what is plugged in, and drivers of what a person types on. */
+const AUTOMOUNTERS = /\/(udisksd|automount|usbmount|systemd-mount|gvfsd)$/;
+const KEYBOARDS = /\/drivers\/hid\/(usbhid|hid-generic)\b|\/usbhid\.ko|\/hid-generic\.ko/;
 const YES = /^(yes|true|on|1)$/i;
 
 export const IMAGE_SETTING_CHECKS: readonly ImageCheck[] = [
@@ -76,6 +79,26 @@ export const IMAGE_SETTING_CHECKS: readonly ImageCheck[] = [
       'a-shell': withCmdline((words) => [...words, 'init=/bin/sh']),
       'read-write': withCmdline((words) => [...words, 'rw']),
       'no-lockdown': withCmdline((words) => words.filter((word) => !word.startsWith('lockdown'))),
+    },
+  },
+  {
+    id: 'image-no-plugging',
+    layer: 'image',
+    look(image, see) {
+      see('a USB device that nobody authorised', cmdlineValue(image, 'usbcore.authorized_default') ?? 'not said', '0');
+      see('partitions that are mounted by themselves', cmdlineValue(image, 'systemd.gpt_auto') ?? 'not said', '0');
+      const names = [...image.root.keys()];
+      see('programs that mount what is plugged in', names.filter((name) => AUTOMOUNTERS.test(name)).length, 0);
+      const keyboards = names.filter((name) => KEYBOARDS.test(name));
+      see('drivers of keyboards and mice', keyboards.length, 0);
+    },
+    sabotages: {
+      authorised: withCmdline((words) => words.filter((word) => !word.startsWith('usbcore.authorized_default'))),
+      mounted: withCmdline((words) =>
+        words.map((word) => (word === 'systemd.gpt_auto=0' ? 'systemd.gpt_auto=1' : word)),
+      ),
+      automounter: withFile('usr/libexec/udisks2/udisksd', '', 0o755),
+      keyboard: withFile('usr/lib/modules/6.12/kernel/drivers/hid/usbhid/usbhid.ko'),
     },
   },
   {

@@ -5,12 +5,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import { CALLS, type Call } from '../../../protocol/config.ts';
 import { ZONES, type Zone } from '../../../protocol/shapes.ts';
 import { connectPinned } from '../../lib/pinned-tls.ts';
-import type { RunCheck } from '../check.ts';
+import type { ReachCheck, RunCheck } from '../check.ts';
 import { CALL_FORMS } from '../scene/calls.ts';
 import { carry } from '../scene/carrying.ts';
-import type { Scene } from '../scene/scene.ts';
+import type { Reached } from '../scene/live-relay.ts';
 import type { DeviceName } from '../scene/template.ts';
 import { callsOf, questionOf } from './access.ts';
+import { pqListeners } from './tls.ts';
 
 const LISTENER = 'relay/http/listener.ts';
 const MAIN_IMPORT = "import { parseArgs } from 'node:util';";
@@ -19,14 +20,15 @@ const PATIENCE_MS = 5000;
 const LISTENING = '0A';
 const OF_ZONE: Readonly<Record<Zone, DeviceName>> = { ot: 'plc', it: 'historian', management: 'auditor' };
 
-export const NETWORK_CHECKS: readonly RunCheck[] = [
+export const NETWORK_CHECKS: readonly (RunCheck | ReachCheck)[] = [
   {
     id: 'no-forwarding',
     layer: 'run',
+    reaches: true,
     async look(scene, see) {
       const other = await listenBeyond();
       try {
-        for (const zone of ZONES) {
+        for (const { zone } of await pqListeners(scene)) {
           const place = `127.0.0.1:${other.port}`;
           const ways = {
             CONNECT: `CONNECT ${place} HTTP/1.1\r\nhost: ${place}\r\n\r\n`,
@@ -179,7 +181,7 @@ async function listenBeyond(): Promise<{ readonly port: number; heard(): number;
 }
 
 /** The status that a bare request is answered with; 0 when the connection ends without one. */
-async function statusOf(scene: Scene, zone: Zone, request: string): Promise<number> {
+async function statusOf(scene: Reached, zone: Zone, request: string): Promise<number> {
   const socket = await connectPinned(await scene.peer(zone));
   return new Promise((resolve) => {
     let heard = '';

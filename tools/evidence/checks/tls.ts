@@ -9,8 +9,9 @@ import { parse, stringify } from 'yaml';
 import type { Zone } from '../../../protocol/shapes.ts';
 import { pinOf } from '../../../protocol/text.ts';
 import { connectPinned } from '../../lib/pinned-tls.ts';
-import type { RunCheck } from '../check.ts';
-import type { Scene } from '../scene/scene.ts';
+import type { ReachCheck, RunCheck } from '../check.ts';
+import type { Reached } from '../scene/live-relay.ts';
+import type { Listener } from '../scene/scene.ts';
 
 const TLS_OPTIONS = 'relay/http/tls-options.ts';
 const PATIENCE_MS = 5000;
@@ -27,14 +28,15 @@ const OFFERS: readonly (readonly [string, ConnectionOptions, 'agreed' | 'refused
   ['TLS 1.2', { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }, 'refused'],
 ];
 
-export const TLS_CHECKS: readonly RunCheck[] = [
+export const TLS_CHECKS: readonly (RunCheck | ReachCheck)[] = [
   {
     id: 'tls-offer',
     layer: 'run',
+    reaches: true,
     async look(scene, see) {
-      for (const { zone, port } of await pqListeners(scene)) {
+      for (const listener of await pqListeners(scene)) {
         for (const [name, offer, wanted] of OFFERS)
-          see(`${zone}: ${name}`, await shakeHands(scene, port, offer), wanted);
+          see(`${listener.zone}: ${name}`, await shakeHands(listener, offer), wanted);
       }
     },
     sabotages: {
@@ -58,6 +60,7 @@ export const TLS_CHECKS: readonly RunCheck[] = [
   {
     id: 'tls-own-certificate',
     layer: 'run',
+    reaches: true,
     async look(scene, see) {
       for (const { zone } of await pqListeners(scene)) {
         const certificate = await certificateOf(scene, zone);
@@ -81,6 +84,7 @@ export const TLS_CHECKS: readonly RunCheck[] = [
   {
     id: 'tls-no-resumption',
     layer: 'run',
+    reaches: true,
     async look(scene, see) {
       for (const { zone } of await pqListeners(scene)) {
         const { host, port } = await scene.peer(zone);
@@ -100,9 +104,10 @@ export const TLS_CHECKS: readonly RunCheck[] = [
   {
     id: 'tls-no-plaintext',
     layer: 'run',
+    reaches: true,
     async look(scene, see) {
-      for (const { zone, port, tls: mode } of (await scene.relay()).listeners) {
-        see(`${zone} ${mode}: answers to HTTP`, await speaksHttp(scene.address, port), 'no');
+      for (const { zone, address, port, tls: mode } of (await scene.relay()).listeners) {
+        see(`${zone} ${mode}: answers to HTTP`, await speaksHttp(address, port), 'no');
       }
     },
     sabotages: {
@@ -140,7 +145,7 @@ export const TLS_CHECKS: readonly RunCheck[] = [
 ];
 
 /** The first pq listener of each zone. */
-async function pqListeners(scene: Scene) {
+export async function pqListeners(scene: Reached) {
   const { listeners } = await scene.relay();
   return listeners.filter((each, i) => {
     const first = listeners.findIndex(({ zone, tls: mode }) => zone === each.zone && mode === 'pq');
@@ -148,7 +153,7 @@ async function pqListeners(scene: Scene) {
   });
 }
 
-async function certificateOf(scene: Scene, zone: Zone): Promise<X509Certificate> {
+async function certificateOf(scene: Reached, zone: Zone): Promise<X509Certificate> {
   const seen = Promise.withResolvers<X509Certificate>();
   const socket = await connectPinned(await scene.peer(zone), PATIENCE_MS, seen.resolve);
   socket.destroy();
@@ -170,9 +175,9 @@ async function converse(options: ConnectionOptions): Promise<{ readonly reused: 
 }
 
 /** Whether the listener completes a handshake of this offer; who signed its certificate does not matter here. */
-function shakeHands(scene: Scene, port: number, offer: ConnectionOptions): Promise<'agreed' | 'refused' | 'silent'> {
-  return new Promise((resolve) => {
-    const socket = tls.connect({ host: scene.address, port, servername: '', minVersion: 'TLSv1.3', ...offer });
+function shakeHands({ address: host, port }: Listener, offer: ConnectionOptions) {
+  return new Promise<'agreed' | 'refused' | 'silent'>((resolve) => {
+    const socket = tls.connect({ host, port, servername: '', minVersion: 'TLSv1.3', ...offer });
     const end = (answer: 'agreed' | 'refused' | 'silent'): void => {
       socket.destroy();
       resolve(answer);

@@ -78,7 +78,15 @@ export function modelImage(): ImageView {
       { offset: ROOT_OFFSET, bytes: disk.length - ROOT_OFFSET, holds: 'squashfs', label: '' },
       { offset: BLOCK, bytes: BLOCK, holds: 'fat', label: SITE_LABEL },
     ],
-    cmdline: ['ro', 'module.sig_enforce=1', 'lockdown=integrity', 'oops=panic', `ghostpipe.roothash=${root}`],
+    cmdline: [
+      'ro',
+      'module.sig_enforce=1',
+      'lockdown=integrity',
+      'oops=panic',
+      'usbcore.authorized_default=0',
+      'systemd.gpt_auto=0',
+      `ghostpipe.roothash=${root}`,
+    ],
     read,
     root: new Map([
       ...Object.entries(TEXTS).map(([path, text]) => [path, file(text)] as const),

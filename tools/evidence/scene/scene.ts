@@ -55,6 +55,7 @@ export interface SceneOptions {
 export interface Listener {
   readonly zone: Zone;
   readonly tls: ListenerConfig['tls'];
+  readonly address: string;
   readonly port: number;
   readonly calls: readonly Call[];
 }
@@ -229,7 +230,9 @@ export class Scene {
   #twinOf(line: string, pid: number): Twin {
     const { pin, logPin, listeners } = parseJson(Buffer.from(line), 65_536) as unknown as Omit<Twin, 'pid'>;
     const { listeners: written } = this.written;
-    return { pid, pin, logPin, listeners: listeners.map((each, i) => ({ ...each, calls: written[i]!.calls })) };
+    const { address } = this;
+    const open = listeners.map((each, i) => ({ ...each, address, calls: written[i]!.calls }));
+    return { pid, pin, logPin, listeners: open };
   }
 }
 
