@@ -28,6 +28,7 @@ const ALONE = [
   'relay-stick-faults',
   'relay-uniform',
   'runner',
+  'sector',
   'sender-full',
   'sender-kill',
   'sender-service',
