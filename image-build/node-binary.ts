@@ -54,7 +54,7 @@ function fetchInto(folder: string, { name, version, integrity }: LockedNode): vo
     const packages = { '': root, [`node_modules/${name}`]: { version, integrity } };
     writeFileSync(join(work, 'package.json'), JSON.stringify(root));
     writeFileSync(join(work, 'package-lock.json'), JSON.stringify({ ...root, lockfileVersion: 3, packages }));
-    const words = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+    const words = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
     const { status, stderr, error } = spawnSync('npm', words, { cwd: work, encoding: 'utf8', timeout: NPM_MS });
     if (status !== 0) {
       const said = error?.message ?? stderr.trim().split('\n').slice(0, 3).join(' ');

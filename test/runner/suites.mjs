@@ -15,6 +15,7 @@
 /** Files of test/e2e that look at moments, load or the whole network: beside another they would see its work. */
 const ALONE = [
   'bench',
+  'claim-and-ack',
   'clock-steps',
   'demo',
   'faults',
