@@ -37,7 +37,11 @@ t.test('one flipped bit of the configuration gives the safe state', async (t) =>
   const reason = text.slice(text.indexOf(CONSOLE.safe) + CONSOLE.safe.length);
   t.ok(text.includes(CONSOLE.safe), 'it is not ready');
   t.ok(reason.includes(CARD_FILES.config.name), `the file is named: ${reason}`);
-  const { open } = await scanTcp(plant.hosts.management, [PLACES.management.relay], { ports: '3000-3001', retries: 1 });
+  const { open } = await scanTcp(plant.hosts.management, [PLACES.management.relay], {
+    ports: '3000-3001',
+    retries: 1,
+    connect: true,
+  });
   t.same(open, [], 'nothing answers');
   await guest.end();
   const after = await hashOf(drive);
