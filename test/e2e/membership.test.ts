@@ -117,6 +117,10 @@ t.test('a sender and a receiver at work have a large roster before they ask for 
   const slots = accepted() - before;
   const asked = (pieces - 1) * MEMBERSHIP_SLOTS;
   t.ok(slots < asked, `${pieces} pieces in ${slots} slots; by asking it takes ${asked} at least`);
+  for (const { child, ended, stderr } of clients) {
+    child.kill('SIGTERM');
+    t.equal(await ended, 0, stderr());
+  }
 });
 
 t.test('a key is given to who has another one, and to nobody twice', async (t) => {
