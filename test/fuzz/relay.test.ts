@@ -63,7 +63,7 @@ t.test('a relay that crashes on a key which it does not know is found', async (t
 t.test('a relay that never answers, or keeps what it was sent, is found', async (t) => {
   const silent = await scene(t);
   silent.running.conduit.metrics.text = () => new Promise(() => {});
-  const hung = await fuzzRelay(silent, { inputs: 160, seed: 'short run', limitMs: 2000 }, ZONES);
+  const hung = await fuzzRelay(silent, { inputs: 400, seed: 'short run', limitMs: 2000 }, ZONES);
   t.match(hung.failures, [{ kind: 'hang', message: /did not close within 2 s/ }]);
   t.match(
     Buffer.from(hung.failures[0]!.input, 'hex').toString('latin1'),
