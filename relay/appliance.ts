@@ -6,7 +6,7 @@ import type { EpochOpening } from '../protocol/epoch-opening.ts';
 import type { LogEvent } from '../protocol/log-record.ts';
 import { check } from '../protocol/shape.ts';
 import { readJson, readSelf, type SelfDevice } from './members/self-device.ts';
-import { SelfTest } from './monitor/self-test.ts';
+import { SelfTest } from './monitor/self-tested.ts';
 
 /** How often the state of the clock is looked at. */
 const LOOK_MS = 1000;

@@ -32,6 +32,11 @@ function tracesOfMachine(files: Readonly<Record<string, string>>, places: readon
   );
 }
 
+/** The files outside test/ whose names are a test's: what counts lines leaves them out. */
+function namedLikeTests(paths: readonly string[]): string[] {
+  return paths.filter((path) => !path.startsWith('test/') && /(^|[.-])test\.(ts|mjs)$/.test(path));
+}
+
 /** Home folders, temporary files, package registries, and where this project and this user live. */
 function placesOf(root: string, home: string): RegExp[] {
   const own = [root, home].filter((path) => path.split('/').length > 2).map(literally);
@@ -63,6 +68,7 @@ t.test('the project keeps the rules', async (t) => {
   const files = textFiles();
   t.ok(Object.keys(files).length > 50, 'the files were found');
   t.same(tooLong(files), []);
+  t.same(namedLikeTests(Object.keys(files)), []);
   t.same(tracesOfMachine(files, placesOf(ROOT, homedir())), []);
 });
 
@@ -89,6 +95,11 @@ t.test('what breaks a rule is found', async (t) => {
   const long = 'x\n'.repeat(MAX_LINES + 1);
   t.equal(tooLong({ 'relay/a.ts': long }).length, 1);
   t.same(tooLong({ 'relay/a.ts': 'x\n'.repeat(MAX_LINES), 'docs/a.md': long, 'test/vectors/a.json': long }), []);
+
+  t.same(namedLikeTests(['relay/self-test.ts', 'relay/a.test.ts', 'relay/tests.ts', 'test/unit/a.test.ts']), [
+    'relay/self-test.ts',
+    'relay/a.test.ts',
+  ]);
 
   const places = placesOf('/data7/pipe/main', '/home/somebody');
   const traces = [

@@ -13,7 +13,7 @@ import { scrub } from '../../appliance/scrub.ts';
 import type { Verdict } from '../../appliance/self-transfer.ts';
 import { Watchdog } from '../../appliance/watchdog.ts';
 import { qualityOf } from '../../relay/appliance.ts';
-import { SelfTest } from '../../relay/monitor/self-test.ts';
+import { SelfTest } from '../../relay/monitor/self-tested.ts';
 import { nftablesOf } from '../../tools/lib/nftables.ts';
 import { cardPartition } from '../../tools/provision/image/partition.ts';
 import { BUILT_MS, CARD_SECTORS, CARD_SLICE, writeImage } from '../fixtures/appliance.ts';
